@@ -1,0 +1,46 @@
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# Beam starts workers as fresh interpreters: byte code and kernels are compiled once, here.
+STAMP := $(VENV)/.ready
+
+.PHONY: help run test lint format bench pins clean
+
+help: ## this list
+	@grep -E '^[a-z]+:.*##' Makefile | sed 's/:.*## /\t/' | expand -t 10
+
+$(STAMP): requirements-dev.txt pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --require-hashes --only-binary :all: -r requirements-dev.txt
+	$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
+	$(BIN)/python -c "from filters import minhash, signals; minhash.warm_up(); signals.warm_up()"
+	@touch $@
+
+run: $(STAMP) ## the main job: the demo corpus to a finished release
+	$(BIN)/python -m examples.demo_corpus build/demo
+	$(BIN)/stackyard run examples/demo.toml --workspace build/workspace
+
+test: $(STAMP) lint ## everything that must hold
+	$(BIN)/pytest -q
+
+lint: $(STAMP) ## format, lint, types
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+format: $(STAMP) ## make the code look alike
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(STAMP) ## seconds and MB/s beside the floor and the peers
+	$(BIN)/python -m bench.kernels
+	$(BIN)/python -m bench.stages
+
+pins: ## resolve the pinned requirements again (needs uv)
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
+	    --no-annotate --output-file requirements.txt pyproject.toml
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
+	    --no-annotate --group dev --constraint requirements.txt --output-file requirements-dev.txt pyproject.toml
+
+clean: ## forget the environment, the demo and its workspace
+	rm -rf $(VENV) build
