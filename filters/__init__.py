@@ -1,0 +1,1 @@
+"""What is measured, what is removed, and why: pure functions over paths, bytes and batches."""

@@ -1,0 +1,265 @@
+"""Which language a file is in, as GitHub Linguist names it: by filename, shebang and suffix.
+
+Linguist's order and rule: each step keeps, of the languages found so far, those it knows too; one survivor ends it.
+Content decides nothing here but a man page. Where several languages share a suffix the one used most is taken, and
+the method says so: `ambiguous_extension`.
+"""
+
+import json
+import re
+from collections import defaultdict
+from importlib.resources import files
+from itertools import dropwhile
+
+LINGUIST_VERSION = "9.6.0"
+
+_JSON = files("filters").joinpath("data", "languages.json").read_text("utf-8")
+_DATA: dict[str, dict[str, list[str]]] = json.loads(_JSON)["languages"]
+LANGUAGES: frozenset[str] = frozenset(_DATA)
+
+# Suffixes of so many things that Linguist lets only the content decide (its generic.yml).
+GENERIC_SUFFIXES = {
+    ".1",
+    ".2",
+    ".3",
+    ".4",
+    ".5",
+    ".6",
+    ".7",
+    ".8",
+    ".9",
+    ".action",
+    ".alg",
+    ".app",
+    ".cmp",
+    ".msg",
+    ".network",
+    ".resource",
+    ".sol",
+    ".srv",
+    ".stl",
+    ".tag",
+    ".target",
+    ".url",
+}
+
+# Language: the suffixes, filenames and interpreters that it takes although other languages list them too.
+_MOST_USED = {
+    "AsciiDoc": ".asc",
+    "Assembly": ".asm",
+    "BitBake": ".bb",
+    "Brainfuck": ".b .bf",
+    "C": ".h",
+    "C#": ".cake .cs",
+    "C++": ".cp .hh",
+    "Common Lisp": ".lisp .lsp",
+    "D": ".d",
+    "Eagle": ".brd",
+    "Eiffel": ".e",
+    "Elixir": ".ex",
+    "F#": ".fs",
+    "Fortran": ".f .for .fpp",
+    "FreeMarker": ".ftl",
+    "Frege": ".fr",
+    "GAP": ".g .tst",
+    "GDScript": ".gd",
+    "GLSL": ".frag",
+    "HLSL": ".fx",
+    "HTML": ".html",
+    "HiveQL": ".q",
+    "Hosts File": "HOSTS hosts",
+    "INI": ".cfg",
+    "JSON": ".json .releaserc .yy",
+    "JSON with Comments": ".eslintrc",
+    "Java Properties": ".properties",
+    "JavaScript": ".es .gs bun node",
+    "KiCad Schematic": ".sch",
+    "Lean 4": ".lean",
+    "Lex": ".l",
+    "Linear Programming": ".lp",
+    "Lua": "lua",
+    "MQL5": ".mqh",
+    "Markdown": ".md",
+    "Microsoft Developer Studio Project": ".dsp",
+    "Modula-2": ".mod",
+    "NewLisp": ".nl",
+    "Nushell": ".nu",
+    "OCaml": ".ml ocaml",
+    "Objective-C": ".m",
+    "Objective-C++": ".mm",
+    "Odin": ".odin",
+    "OpenCL": ".cl",
+    "OpenEdge ABL": ".p",
+    "PHP": ".inc .php",
+    "Parrot Assembly": "parrot",
+    "Perl": ".cgi .fcgi .pl .pm .t perl",
+    "Pkl": ".pkl",
+    "Pod": ".pod",
+    "Puppet": ".pp",
+    "QMake": ".pro",
+    "R": ".r",
+    "RPC": ".x",
+    "Raku": "perl6",
+    "Ren'Py": ".rpy",
+    "Roff": ".n",
+    "Roff Manpage": ".1in .1m .1x .3in .3m .3p .3pm .3qt .3x .man .mdoc",
+    "RouterOS Script": ".rsc",
+    "Rust": ".rs",
+    "SQL": ".ddl .prc .sql",
+    "Scala": ".sc",
+    "Scheme": ".scm",
+    "ShaderLab": ".shader",
+    "Starlark": ".star",
+    "SubRip Text": ".srt",
+    "SuperCollider": ".scd",
+    "TSX": ".tsx",
+    "TeX": ".cls",
+    "Text": ".txt",
+    "TypeScript": ".ts deno",
+    "TypeSpec": ".tsp",
+    "Unity3D Asset": ".mask",
+    "Unix Assembly": ".s",
+    "Verilog": ".v",
+    "Visual Basic 6.0": ".bas .frm",
+    "Wolfram Language": ".nb",
+    "XML": ".csl .gst",
+    "XML Property List": ".plist",
+    "YAML": ".yaml .yml",
+    "jq": ".jq",
+    "mdsvex": ".svx",
+    "pkg-config": ".pc",
+    "xBase": ".ch",
+}
+MOST_USED: dict[str, str] = {key: language for language, keys in _MOST_USED.items() for key in keys.split()}
+
+
+def _languages_by(field: str) -> dict[str, tuple[str, ...]]:
+    """Key of `field` to the languages that list it, by name."""
+    languages = defaultdict(list)
+    for language in sorted(_DATA):
+        for key in _DATA[language].get(field, ()):
+            languages[key].append(language)
+    return {key: tuple(names) for key, names in languages.items()}
+
+
+FILENAMES = _languages_by("filenames")
+INTERPRETERS = _languages_by("interpreters")
+SUFFIXES = {
+    suffix.lower(): languages
+    for suffix, languages in _languages_by("extensions").items()
+    if suffix.lower() not in GENERIC_SUFFIXES
+}
+_LONGEST_SUFFIX_CHARS = max(map(len, SUFFIXES))
+
+_EXEC_TRICK = re.compile(rb"exec (\w+).+\$0.+\$@")
+_MAN_SECTION = re.compile(r"\.(?:[1-9](?![0-9])[a-z_0-9]*|0p)(?:\.in)?\Z", re.IGNORECASE)
+_MAN_TITLE = re.compile(rb"^[.'][ \t]*(?:TH|Dt)[ \t]+\S", re.MULTILINE)
+
+
+def detect_language(path: str, head: bytes) -> tuple[str | None, str | None]:
+    """Linguist's name and the method that found it; (None, None) where nothing is known.
+
+    `head` is the start of the file, a few hundred bytes or more. Methods: filename, shebang, extension,
+    ambiguous_extension. Beyond Linguist 9.6: `Dockerfile.*` where the suffix says nothing, JavaScript for `node`,
+    and versions after any interpreter's name (`perl5.30`).
+
+    >>> detect_language("src/parser.py", b""), detect_language("bin/run", b"#!/usr/bin/env python3")
+    (('Python', 'extension'), ('Python', 'shebang'))
+    """
+    name = path.rpartition("/")[2]
+    languages: tuple[str, ...] = ()
+    for method, key, index in (
+        ("filename", name, FILENAMES),
+        ("shebang", interpreter(head), INTERPRETERS),
+        ("extension", _suffix(name), SUFFIXES),
+    ):
+        found = index.get(key, ()) if key else ()
+        both = tuple(language for language in found if language in languages) if languages else found
+        if len(both) == 1:
+            return both[0], method
+        if both:
+            languages, decided_by, decided_key = both, method, key
+    if not languages:
+        return _without_suffix(name, head)
+    if decided_by == "extension":
+        decided_by = "ambiguous_extension"
+    return _most_used(languages, decided_key), decided_by
+
+
+def _suffix(name: str) -> str | None:
+    """The longest suffix that a language lists, in lower case ('.gradle.kts' before '.kts'); else None."""
+    end = name.lower().rstrip(".")[-_LONGEST_SUFFIX_CHARS:]
+    dot = end.find(".")
+    while dot >= 0:
+        if end[dot:] in SUFFIXES:
+            return end[dot:]
+        dot = end.find(".", dot + 1)
+    return None
+
+
+def interpreter(head: bytes) -> str | None:
+    """The program named by the shebang, as `INTERPRETERS` knows it; None without one. Linguist's reading of the line.
+
+    >>> interpreter(b"#!/usr/bin/env -S uv run --script"), interpreter(b"#! /usr/bin/python3.11 -u")
+    ('uv', 'python3')
+    """
+    if not head.startswith(b"#!"):
+        return None
+    lines = head[:4096].split(b"\n", 5)[:5]
+    words = lines[0][2:].decode("latin-1").split()
+    if words and words[0].rpartition("/")[2] == "env":
+        words = list(dropwhile(lambda word: word.startswith("-") or "=" in word, words[1:]))
+    if not words:
+        return None
+    program = words[0].rpartition("/")[2]
+    if program == "sh":
+        program = _exec_trick(lines) or program
+    if program == "osascript" and any(word.startswith("-l") for word in words):
+        return None  # another language than the interpreter's own
+    return _without_version(program)
+
+
+def _exec_trick(lines: list[bytes]) -> str | None:
+    """The program to which a shell script hands itself over in its first lines: exec tclsh "$0" "$@"; else None."""
+    # 200 bytes of a line, so that a hostile one costs no time
+    found = (_EXEC_TRICK.search(line[:200]) for line in lines)
+    return next((match[1].decode("latin-1") for match in found if match), None)
+
+
+def _without_version(program: str) -> str | None:
+    """The first that is known of python3.11, python3, python; else None."""
+    names = (program, re.sub(r"\.\d+\Z", "", program), program.rstrip("0123456789.-"))
+    return next((name for name in names if name in INTERPRETERS), None)
+
+
+def _most_used(languages: tuple[str, ...], key: str | None) -> str:
+    """One of several: as `MOST_USED` says, else the one whose first suffix it is, else the first by name."""
+    declared = MOST_USED.get(key or "")
+    if declared in languages:
+        return declared
+    return next((name for name in languages if _DATA[name].get("extensions", [""])[0].lower() == key), languages[0])
+
+
+def _without_suffix(name: str, head: bytes) -> tuple[str | None, str | None]:
+    """A variant Dockerfile or a man page, where no language lists the filename, the interpreter or the suffix."""
+    if name.startswith("Dockerfile.") and len(name) > len("Dockerfile."):
+        return "Dockerfile", "filename"
+    if _MAN_SECTION.search(name) and _MAN_TITLE.search(head):
+        return "Roff Manpage", "extension"
+    return None, None
+
+
+def slug(language: str) -> str:
+    """The language's folder and configuration name: [a-z0-9+._-] only, decided once and safe for every reader.
+
+    Different for any two of `LANGUAGES`; never starts with a dot, a dash or an underscore (readers skip such folders).
+    Raises ValueError where nothing would be left.
+
+    >>> [slug(language) for language in ("C++", "C#", "F*", "Jupyter Notebook")]
+    ['c++', 'c-sharp', 'f-star', 'jupyter-notebook']
+    """
+    words = language.lower().replace("#", " sharp ").replace("*", " star ").replace("'", "")
+    name = re.sub(r"[^a-z0-9+._]+", "-", words).strip("-._")
+    if not name:
+        raise ValueError(f"language {language!r} has no letter or digit to name a folder by")
+    return name
