@@ -1,0 +1,1 @@
+"""How it runs: configuration, git, units, Beam graphs, shards, card, command line."""

@@ -1,0 +1,100 @@
+"""The dataset card, from the manifest alone."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import yaml
+
+from filters.language import slug
+from pipeline.networks import SPLITS
+from schemas.columns import meaning
+from schemas.release import ROWS
+
+SIZES = [("n<1K", 10**3), ("1K<n<10K", 10**4), ("10K<n<100K", 10**5), ("100K<n<1M", 10**6), ("1M<n<10M", 10**7),
+         ("10M<n<100M", 10**8), ("100M<n<1B", 10**9), ("1B<n<10B", 10**10), ("10B<n<100B", 10**11)]  # fmt: skip
+
+
+def card(manifest: dict[str, Any]) -> str:
+    """README.md: front matter that `datasets` reads, then what is in the release and what is not, in counts."""
+    front = yaml.safe_dump(front_matter(manifest), sort_keys=False, allow_unicode=True)
+    return f"---\n{front}---\n\n" + "\n\n".join(_sections(manifest)) + "\n"
+
+
+def front_matter(manifest: dict[str, Any]) -> dict[str, Any]:
+    """The YAML at the head: one configuration for each language, and `default` with all of them."""
+    rows = manifest["files"]["published"]
+    shards = [name for name in manifest["contents"] if name.startswith("data/")]
+    folders = sorted({name.split("/")[1] for name in shards})
+    return {
+        "pretty_name": manifest["name"],
+        "license": "other",
+        "language": ["code"],
+        "task_categories": ["text-generation"],
+        "tags": ["code", "source-code", "deduplicated"],
+        "size_categories": [next((name for name, limit in SIZES if rows < limit), "n>1T")],
+        "configs": [
+            {"config_name": "default", "default": True, "data_files": _data_files(shards, "*")},
+            *({"config_name": folder, "data_files": _data_files(shards, folder)} for folder in folders),
+        ],
+    }
+
+
+def _data_files(shards: Iterable[str], folder: str) -> list[dict[str, str]]:
+    """The splits that there are: a pattern without a file would be an error for readers."""
+    present = {name.split("/")[2].split("-")[0] for name in shards if folder in ("*", name.split("/")[1])}
+    return [{"split": split, "path": f"data/{folder}/{split}-*.parquet"} for split in SPLITS if split in present]
+
+
+def _sections(manifest: dict[str, Any]) -> list[str]:
+    files, repositories = manifest["files"], manifest["repositories"]
+    kept = {name: row for name, row in manifest["languages"].items() if row["kept"]}
+    return [
+        f"# {manifest['name']}",
+        f"Version {manifest['version']}: {files['published']:,} files of source code in {len(kept)} languages, "
+        f"{files['text_bytes']:,} bytes of text, from {repositories['ok']:,} repositories.",
+        "## How to load",
+        "```python\nfrom datasets import load_dataset\n\n"
+        f'rows = load_dataset("PATH", "{slug(max(kept, key=lambda n: kept[n]["text_bytes"]))}", split="train")\n```'
+        if kept
+        else "Nothing was kept.",
+        "## What came in, and what is here",
+        _table(["repositories", "count"], [(n, repositories[n]) for n in _OUTCOMES])
+        + (f"\n\n{repositories['pending']:,} repositories were not extracted yet." if repositories["pending"] else ""),
+        _table(["files", "count"], [(name, files[name]) for name in ("entries", "superseded", "removed", "published")]),
+        "A file may have several reasons. `alone` counts the files that no other reason removes. "
+        "Every removed file stands in `ledger/`, and what each exact copy was a copy of in `clusters/`.",
+        _table(
+            ["reason", "files", "alone", "bytes"],
+            [(f"`{name}`", row["files"], row["alone"], row["bytes"]) for name, row in manifest["reasons"].items()],
+        ),
+        "## Languages",
+        _table(
+            ["language", "configuration", "files in", "files here", "bytes of text"],
+            [(n, f"`{slug(n)}`", r["entries"], r["kept"], r["text_bytes"]) for n, r in kept.items()],
+        ),
+        "## Splits",
+        _table(["split", "rows"], sorted(manifest["splits"]["rows"].items())),
+        _overlap(manifest["splits"]["overlap"]),
+        "## Columns",
+        _table(["column", "type", "meaning"], [(f"`{f.name}`", f"`{f.type}`", meaning(f)) for f in ROWS]),
+        "## Limits",
+        "The licence of a file is not determined in this version: look at its repository before you use it. "
+        "Near-duplicates are not removed, and personal data and secrets inside files are not redacted.",
+    ]
+
+
+_OUTCOMES = ("listed", "ok", "empty", "failed", "excluded", "pending")
+
+
+def _overlap(overlap: dict[str, Any]) -> str:
+    return (
+        "Repositories that share files are in one split. Before duplicates were removed, "
+        f"{overlap['shared_texts']:,} of the {overlap['held_out_texts']:,} distinct texts of held-out repositories "
+        "also occurred in repositories of the train split; each is now in one place only."
+    )
+
+
+def _table(head: list[str], rows: Iterable[tuple[Any, ...]]) -> str:
+    """A Markdown table; numbers with thousands separators."""
+    lines = [head, ["---"] * len(head), *([f"{c:,}" if isinstance(c, int) else str(c) for c in row] for row in rows)]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)

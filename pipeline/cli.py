@@ -1,0 +1,159 @@
+"""The command line: parses, calls, prints. Results on stdout, everything else on stderr."""
+
+import errno
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pipeline.errors import ConfigError, CorpusError, WorkspaceError
+
+app = typer.Typer(
+    help="From a list of repository names to a code dataset. Options for Beam follow --.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+ConfigFile = Annotated[Path, typer.Argument(help="the configuration; `stackyard init` writes one")]
+WorkspaceDir = Annotated[Path, typer.Option("--workspace", help="the folder that holds everything of a run")]
+Workers = Annotated[int, typer.Option("--workers", min=1, help="processes on this machine")]
+Partial = Annotated[bool, typer.Option("--partial", help="release although repositories are pending; the card says so")]
+Limit = Annotated[int | None, typer.Option("--limit", min=1, help="at most so many repositories, for a first look")]
+Beam = Annotated[list[str] | None, typer.Argument(metavar="[-- BEAM_OPTIONS]", help="passed to Apache Beam")]
+
+DEFAULT_WORKSPACE = Path("workspace")
+DEFAULT_WORKERS = len(os.sched_getaffinity(0))
+
+
+@app.command()
+def init(path: Annotated[Path, typer.Argument(help="where to write it")] = Path("corpus.toml")) -> None:
+    """Write a commented corpus.toml."""
+    from pipeline.config import default_file
+
+    if path.exists():
+        raise ConfigError(f"{path}: exists; move it away or name another file")
+    path.write_text(default_file().read_text())
+    print(path)
+
+
+@app.command("list")
+def list_(config: ConfigFile, workspace: WorkspaceDir = DEFAULT_WORKSPACE) -> None:
+    """List the repositories of the sources."""
+    from pipeline import config as configuration
+    from pipeline import units
+    from pipeline.sources import list_repositories
+    from pipeline.workspace import opened
+
+    settings = configuration.load(config)
+    repositories = list_repositories(settings)
+    with opened(workspace, settings) as space:
+        units.write_list(space, repositories)
+    excluded = repositories.num_rows - repositories["excluded"].null_count
+    print(f"{repositories.num_rows:,} repositories listed, {excluded:,} of them excluded")
+
+
+@app.command()
+def extract(
+    config: ConfigFile,
+    beam: Beam = None,
+    workspace: WorkspaceDir = DEFAULT_WORKSPACE,
+    workers: Workers = DEFAULT_WORKERS,
+    limit: Limit = None,
+) -> None:
+    """Read and measure the listed repositories. Resumes where it stopped."""
+    _run(config, beam, workspace, workers, steps="extract", limit=limit, partial=False)
+
+
+@app.command()
+def release(
+    config: ConfigFile,
+    beam: Beam = None,
+    workspace: WorkspaceDir = DEFAULT_WORKSPACE,
+    workers: Workers = DEFAULT_WORKERS,
+    partial: Partial = False,
+) -> None:
+    """Label, deduplicate, choose, write. Rerun it with other thresholds."""
+    _run(config, beam, workspace, workers, steps="release", limit=None, partial=partial)
+
+
+@app.command()
+def run(
+    config: ConfigFile,
+    beam: Beam = None,
+    workspace: WorkspaceDir = DEFAULT_WORKSPACE,
+    workers: Workers = DEFAULT_WORKERS,
+    limit: Limit = None,
+) -> None:
+    """list, extract and release."""
+    _run(config, beam, workspace, workers, steps="list extract release", limit=limit, partial=limit is not None)
+
+
+@app.command()
+def status(config: ConfigFile, workspace: WorkspaceDir = DEFAULT_WORKSPACE) -> None:
+    """What is done, failed and left."""
+    from pipeline import config as configuration
+    from pipeline import report
+    from pipeline.workspace import Workspace
+
+    configuration.load(config)
+    print(report.status(Workspace(workspace.absolute())))
+
+
+@app.command()
+def verify(release: Annotated[Path, typer.Argument(help="a release's folder")]) -> None:
+    """Compute hashes, counts and sums of a release again."""
+    from pipeline.verify import verify as verify_release
+
+    values = verify_release(release)
+    print(
+        f"{release}: {len(values['contents'])} files and {values['files']['published']:,} rows are as the manifest says"
+    )
+
+
+def _run(
+    config: Path, beam: list[str] | None, workspace: Path, workers: int, *, steps: str, limit: int | None, partial: bool
+) -> None:
+    """The steps in one workspace, under one lock."""
+    from pipeline import config as configuration
+    from pipeline import git, report
+    from pipeline.workspace import opened
+
+    settings = configuration.load(config)
+    git.version()
+    with opened(workspace, settings) as space:
+        from pipeline import corpus  # imports Beam, which takes a second: after everything that can be wrong
+        from pipeline.engine import Engine
+
+        engine = Engine(workers, tuple(beam or ()))
+        if "list" in steps:
+            corpus.list_names(space, settings)
+        elif not (space.repositories / "repositories.parquet").exists():
+            raise WorkspaceError(f"{workspace}: nothing listed yet; run `stackyard list {config}` first")
+        if "extract" in steps:
+            corpus.extract(space, settings, engine, limit)
+        if "release" in steps:
+            values = corpus.release(space, settings, engine, partial)
+            print(report.released(values, workspace / "release", engine.seconds))
+        else:
+            print(report.status(space))
+
+
+def main() -> None:
+    """Runs the command; every error that a user can act on is one line on stderr."""
+    try:
+        app()
+    except CorpusError as error:
+        print(f"stackyard: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES):
+            raise
+        print(f"stackyard: {error.filename or 'writing'}: {error.strerror}; nothing committed is lost", file=sys.stderr)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        print("stackyard: stopped; nothing committed is lost, run again to go on", file=sys.stderr)
+        sys.exit(130)

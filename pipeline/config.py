@@ -1,0 +1,211 @@
+"""The configuration: one TOML file, one frozen model. Secrets never stand in it."""
+
+import difflib
+import inspect
+import re
+import tomllib
+from collections import Counter
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from filters.rules import RULES
+from pipeline.errors import ConfigError
+
+Fraction = Annotated[float, Field(ge=0, le=1)]
+Positive = Annotated[int, Field(gt=0)]
+KEEP_COLUMNS = ("star_events_count", "fork_events_count", "first_seen", "path_depth", "length_bytes")
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class Source(Section):
+    """Where repositories come from: exactly one of `directories` and `names`."""
+
+    directories: list[str] = []
+    names: list[str] = []
+    include: list[str] = []
+    exclude: list[str] = []
+
+    @model_validator(mode="after")
+    def one_kind(self) -> "Source":
+        if bool(self.directories) == bool(self.names):
+            raise ValueError("needs exactly one of directories and names, not empty")
+        return self
+
+
+class Extract(Section):
+    max_file_bytes: Annotated[int, Field(gt=0, lt=2**31)] = 1_048_576
+    max_files_per_repository: Positive = 1_000_000
+    git_timeout_s: Positive = 3_600
+    large_repository_bytes: Positive = 268_435_456
+
+
+class Dedup(Section):
+    keep: list[Annotated[str, Field(pattern=rf"^({'|'.join(KEEP_COLUMNS)}) (asc|desc)$")]] = [
+        "star_events_count desc",
+        "fork_events_count desc",
+        "first_seen asc",
+        "path_depth asc",
+    ]
+
+
+class Split(Section):
+    validation_fraction: Fraction = 0.02
+    test_fraction: Fraction = 0.02
+    shared_fraction: Annotated[float, Field(gt=0, le=1)] = 0.5
+
+    @model_validator(mode="after")
+    def some_left_to_train(self) -> "Split":
+        if self.validation_fraction + self.test_fraction >= 1:
+            raise ValueError("validation_fraction and test_fraction leave nothing to train on")
+        return self
+
+
+class Release(Section):
+    name: Annotated[str, Field(min_length=1)] = "My code dataset"
+    version: Annotated[str, Field(pattern=r"^\d+\.\d+\.\d+$")] = "0.1.0"
+    shard_bytes: Annotated[int, Field(ge=1_000_000, le=2_000_000_000)] = 500_000_000
+    compression_level: Annotated[int, Field(ge=1, le=19)] = 3
+
+
+class Config(Section):
+    """What a run does. `folder` is where relative paths of the sources start."""
+
+    folder: Path
+    source: Annotated[list[Source], Field(min_length=1)]
+    extract: Extract = Extract()
+    rules: dict[str, dict[str, Any]] = {}
+    dedup: Dedup = Dedup()
+    split: Split = Split()
+    release: Release = Release()
+
+    def resolved(self) -> dict[str, Any]:
+        """Every value in force, defaults included, as JSON values; without the folder, so that it can be published."""
+        return self.model_dump(mode="json", exclude={"folder"}) | {"rules": resolved_rules(self.rules)}
+
+
+SECTIONS: dict[str, type[Section]] = {
+    "source": Source,
+    "extract": Extract,
+    "dedup": Dedup,
+    "split": Split,
+    "release": Release,
+}
+
+
+def resolved_rules(rules: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Every rule with all its thresholds and `enabled`, in rule order."""
+    return {name: {"enabled": True} | _thresholds(rule.holds) | rules.get(name, {}) for name, rule in RULES.items()}
+
+
+def _thresholds(rule: Any) -> dict[str, Any]:
+    """The rule's thresholds with their defaults, as JSON values."""
+    defaults = {name: p.default for name, p in inspect.signature(rule).parameters.items()}
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in defaults.items()}
+
+
+def load(path: Path) -> Config:
+    """The configuration in a TOML file. Raises ConfigError: one line with the file, the line and what to do."""
+    try:
+        text = path.read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
+        raise ConfigError(f"{path}: cannot be read ({reason}); `stackyard init` writes a configuration") from None
+    try:
+        values = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path}: not TOML: {error}") from None
+    try:
+        config = Config(folder=path.parent, **values)
+        _check_rules(config.rules)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise ConfigError(_sentence(path, text, first["loc"], _reason(first))) from None
+    except _RuleError as error:
+        raise ConfigError(_sentence(path, text, error.location, str(error))) from None
+    except TypeError:
+        raise ConfigError(f"{path}: `folder` is not a key of a configuration") from None
+    return config
+
+
+class _RuleError(Exception):
+    def __init__(self, location: tuple[str, ...], message: str) -> None:
+        super().__init__(message)
+        self.location = location
+
+
+def _check_rules(rules: dict[str, dict[str, Any]]) -> None:
+    """Every section names a rule, every key one of its thresholds, every value has the default's type."""
+    for name, given in rules.items():
+        if name not in RULES:
+            raise _RuleError(("rules", name), f"no such rule{_nearest(name, RULES)}")
+        defaults = {"enabled": True} | _thresholds(RULES[name].holds)
+        for key, value in given.items():
+            if key not in defaults:
+                raise _RuleError(("rules", name, key), f"no such key{_nearest(key, defaults)}")
+            if not _same_type(value, defaults[key]):
+                kind = type(defaults[key]).__name__
+                raise _RuleError(("rules", name, key), f"needs a {kind}, not {value!r}")
+
+
+def _same_type(value: Any, default: Any) -> bool:
+    if isinstance(default, list):
+        return isinstance(value, list) and all(isinstance(item, str) for item in value)
+    if isinstance(default, float):
+        return isinstance(value, int | float) and not isinstance(value, bool)
+    return type(value) is type(default) and (isinstance(default, bool) or value >= 0)
+
+
+def _reason(error: Any) -> str:
+    """What is wrong, in the words of a sentence; the nearest key where one is unknown."""
+    if error["type"] == "extra_forbidden":
+        return f"no such key{_nearest(error['loc'][-1], _keys(error['loc'][:-1]))}"
+    if error["type"] == "missing":
+        return "is missing"
+    return str(error["msg"]).removeprefix("Value error, ")
+
+
+def _keys(location: tuple[Any, ...]) -> list[str]:
+    """The keys that may stand at this place of the configuration."""
+    section = next((part for part in location if isinstance(part, str)), "")
+    return [name for name in SECTIONS.get(section, Config).model_fields if name != "folder"]
+
+
+def _nearest(name: Any, names: Any) -> str:
+    found = difflib.get_close_matches(str(name), list(names), n=1, cutoff=0.5)
+    return f"; did you mean `{found[0]}`?" if found else f"; there are: {', '.join(names)}"
+
+
+def _sentence(path: Path, text: str, location: tuple[Any, ...], reason: str) -> str:
+    """`file:line: [section] key: reason`."""
+    names = [str(part) for part in location if not isinstance(part, int)]
+    index = next((part for part in location if isinstance(part, int)), 0) if location[:1] == ("source",) else 0
+    line = _line(text, names, index)
+    return f"{path}{f':{line}' if line else ''}: {'.'.join(names)}: {reason}"
+
+
+def _line(text: str, names: list[str], index: int) -> int | None:
+    """The line where a key stands, else its section, else None. `index` counts the [[source]] tables."""
+    inside, whole = f"{'.'.join(names[:-1])}#{index}", f"{'.'.join(names)}#{index}"
+    key = re.compile(rf"\s*[\"']?{re.escape(names[-1])}[\"']?\s*=")
+    section, found = "#0", None
+    seen: Counter[str] = Counter()
+    for number, line in enumerate(text.splitlines(), 1):
+        if table := re.match(r"\s*\[\[?\s*([^\]]+?)\s*\]", line):
+            name = table[1].replace('"', "")
+            section = f"{name}#{seen[name]}"
+            seen[name] += 1
+            found = number if section in (inside, whole) else found
+        elif section == inside and key.match(line):
+            return number
+    return found
+
+
+def default_file() -> Path:
+    """The commented default configuration: at the top of the source tree, inside the package when installed."""
+    here = Path(__file__).parent
+    return next(path for path in (here / "corpus.toml", here.parent / "corpus.toml") if path.exists())

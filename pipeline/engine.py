@@ -1,0 +1,141 @@
+"""Where a stage runs: on this machine with Beam's FnApiRunner, or where Beam's own options say. Imports Beam.
+
+The FnApiRunner is built here, because the stock one loses the options of its workers and waits for ever for one that
+was killed; its workers are started here, so that they are watched and end with the run.
+"""
+
+import json
+import logging
+import os
+import subprocess
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar
+
+logging.basicConfig(level=logging.CRITICAL)  # before Beam, which otherwise prints what it misses and each traceback
+
+import apache_beam as beam
+from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions, StandardOptions
+from apache_beam.portability import python_urns
+from apache_beam.portability.api import beam_provision_api_pb2
+from apache_beam.runners.portability.fn_api_runner import fn_runner, worker_handlers
+from apache_beam.runners.portability.portable_runner import JobServiceHandle
+from google.protobuf import json_format, text_format
+
+from pipeline import errors
+from pipeline.errors import WorkerError
+
+ERROR_MARK = "stackyard-error:"
+
+
+@dataclass(frozen=True)
+class Engine:
+    """`workers` processes on this machine, or the runner that `beam_options` name."""
+
+    workers: int
+    beam_options: Sequence[str] = ()
+    seconds: dict[str, float] = field(default_factory=dict)  # by stage, for the profile
+
+    def run(self, stage: str, build: Callable[[beam.Pipeline], Any], *, parallel: bool = False) -> None:
+        """Runs the pipeline to its end. `parallel`: in worker processes, which take some seconds to start.
+
+        Raises the error that a worker met if it is one of ours, WorkerError when a worker died, else what Beam raises.
+        """
+        options = PipelineOptions(list(self.beam_options))
+        runner = None
+        if not options.view_as(StandardOptions).runner:
+            runner = _local_runner(options, self.workers if parallel and self.workers > 1 else 0)
+        start = time.perf_counter()
+        try:
+            with beam.Pipeline(runner=runner, options=options) as pipeline:
+                build(pipeline)
+        except Exception as error:
+            raise _told(stage, error) from error
+        finally:
+            _Handler.ended.clear()
+            self.seconds[stage] = self.seconds.get(stage, 0.0) + time.perf_counter() - start
+
+
+def _local_runner(options: PipelineOptions, processes: int) -> fn_runner.FnApiRunner:
+    """A runner on this machine, with worker processes or, for 0 of them, within this one."""
+    direct = options.view_as(DirectOptions)
+    direct.direct_running_mode = "multi_processing" if processes else "in_memory"
+    direct.direct_num_workers = processes or 1
+    encoded = JobServiceHandle.encode_pipeline_options(options.get_all_options())
+    info = beam_provision_api_pb2.ProvisionInfo(pipeline_options=encoded)
+    return fn_runner.FnApiRunner(provision_info=fn_runner.ExtendedProvisionInfo(info))
+
+
+@worker_handlers.WorkerHandler.register_environment(python_urns.SUBPROCESS_SDK, bytes)
+class _Handler(worker_handlers.GrpcWorkerHandler):  # type: ignore[misc]  # Beam is untyped
+    """A worker process of ours, in place of Beam's: when one dies, all are ended and the run fails at once."""
+
+    alive: ClassVar["list[_Handler]"] = []
+    ended: ClassVar[list[str]] = []  # how a worker of the current run died
+
+    def __init__(self, command: bytes, state: Any, provision_info: Any, grpc_server: Any) -> None:
+        super().__init__(state, provision_info, grpc_server)
+        self._closing = False
+
+    def start_worker(self) -> None:
+        environment = os.environ | {
+            "STACKYARD_PARENT": str(os.getpid()),
+            "WORKER_ID": self.worker_id,
+            "CONTROL_API_SERVICE_DESCRIPTOR": f"url: 'localhost:{self._grpc_server.control_port}'",
+            "LOGGING_API_SERVICE_DESCRIPTOR": text_format.MessageToString(self.logging_api_service_descriptor()),
+            "PIPELINE_OPTIONS": json_format.MessageToJson(self.provision_info.provision_info.pipeline_options),
+        }
+        self._process = subprocess.Popen([sys.executable, "-m", "pipeline.worker"], env=environment)
+        self.alive.append(self)
+        threading.Thread(target=self._watch, daemon=True).start()
+
+    def _watch(self) -> None:
+        status = self._process.wait()
+        self.alive.remove(self)
+        if self._closing:
+            return
+        self.ended.append(f"signal {-status}" if status < 0 else f"exit status {status}")
+        for other in list(self.alive):
+            other._process.kill()
+        while not self._closing:  # Beam may ask for more before it notices
+            self.control_conn.abort(WorkerError(self.ended[0]))
+            time.sleep(0.2)
+
+    def stop_worker(self) -> None:
+        self._closing = True
+        self._process.wait()
+
+
+class Guarded:
+    """A function for workers whose errors reach the parent in one line, whatever Beam does to tracebacks."""
+
+    def __init__(self, work: Callable[..., Any]) -> None:
+        self.work = work
+
+    def __call__(self, *arguments: Any) -> Any:
+        try:
+            return self.work(*arguments)
+        except Exception as error:
+            frame = traceback.extract_tb(error.__traceback__)[-1]
+            where = f"{Path(frame.filename).name}:{frame.lineno}"
+            raise RuntimeError(ERROR_MARK + json.dumps([type(error).__name__, str(error), where])) from error
+
+
+def _told(stage: str, error: Exception) -> Exception:
+    """The error to raise for what came out of Beam."""
+    if _Handler.ended:
+        return WorkerError(
+            f"{stage}: a worker process ended with {_Handler.ended[0]} (out of memory?); nothing committed is lost: "
+            "run again, with fewer --workers if it happens again"
+        )
+    _, mark, told = str(error).partition(ERROR_MARK)
+    if not mark:
+        return error
+    name, message, where = json.JSONDecoder().raw_decode(told)[0]
+    kind = getattr(errors, name, None)
+    return kind(message) if kind else WorkerError(f"{stage}: {name}: {message} ({where}); nothing committed is lost")

@@ -1,0 +1,45 @@
+"""Every error that users are told about.
+
+CorpusError
+├── ConfigError        the configuration or the call is wrong: exit code 2
+├── WorkspaceError     the workspace cannot be used like this: exit code 2
+├── RepositoryError    one repository failed: its outcome, the run goes on
+├── UnitError          a unit file is damaged
+├── ShardError         a release file is damaged
+└── WorkerError        a worker stopped: nothing committed is lost, run again
+"""
+
+
+class CorpusError(Exception):
+    """Something a user can act on. The message says what, where, and what to do."""
+
+    exit_code = 1
+
+
+class ConfigError(CorpusError):
+    exit_code = 2
+
+
+class WorkspaceError(CorpusError):
+    exit_code = 2
+
+
+class RepositoryError(CorpusError):
+    """One repository failed with `code`; the message is one line for its outcome row."""
+
+    def __init__(self, code: str, detail: str) -> None:
+        super().__init__(f"{code}: {detail}")
+        self.code = code
+        self.detail = detail
+
+
+class UnitError(CorpusError):
+    pass
+
+
+class ShardError(CorpusError):
+    pass
+
+
+class WorkerError(CorpusError):
+    pass

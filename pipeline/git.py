@@ -1,0 +1,273 @@
+"""A repository in a folder to its entries and blobs: the only caller of git.
+
+Folders are not trusted: their configuration can name commands, and their missing objects a server. So git is asked
+once, with everything switched off, where HEAD and the objects are. All reading then happens from a git folder of our
+own (`Skeleton`) that points at those objects: the repository's configuration, hooks, attributes and remotes are not
+loaded, nothing is written to it, and an object that is not there is missing, not fetched.
+"""
+
+import contextlib
+import fcntl
+import hashlib
+import io
+import os
+import signal
+import subprocess
+import tempfile
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import IO, NamedTuple, cast
+
+import git
+
+from pipeline.errors import ConfigError, RepositoryError
+
+# Older versions fetch missing objects of a folder in spite of GIT_NO_LAZY_FETCH: release notes of 2.39.4 and 2.45.1.
+MIN_VERSION = (2, 39, 4)
+PIPE_BYTES = 1 << 20
+MAX_MEMORY_BYTES = 4 << 30  # address space of one git process
+
+SETTINGS = {
+    "protocol.allow": "never",
+    "core.hooksPath": "/dev/null",
+    "core.fsmonitor": "false",
+    "core.symlinks": "false",
+    "core.pager": "cat",
+    "core.askPass": "/bin/false",
+    "core.attributesFile": "/dev/null",
+    "core.commitGraph": "false",
+    "core.packedGitLimit": "256m",
+    "credential.helper": "",
+    "gc.auto": "0",
+    "maintenance.auto": "false",
+    "safe.bareRepository": "explicit",
+}
+
+
+class Entry(NamedTuple):
+    """One line of the tree. `size` is None for submodules and for blobs that are not there."""
+
+    mode: int
+    content_id: str
+    size: int | None
+    path: bytes
+
+
+class Snapshot(NamedTuple):
+    """A commit and the object store that has it."""
+
+    commit_id: str
+    objects: Path
+
+
+@dataclass(frozen=True)
+class Skeleton:
+    """An empty git folder through which other object stores are read."""
+
+    folder: Path
+    timeout_s: int
+
+    def command(self, arguments: Sequence[str], objects: Path | None) -> list[str]:
+        """git with its whole environment in the argument list, ended by the kernel at its limits."""
+        environment = {
+            "PATH": os.environ.get("PATH", os.defpath),
+            "HOME": str(self.folder),
+            "XDG_CONFIG_HOME": str(self.folder),
+            "LC_ALL": "C",
+            "GIT_CONFIG_NOSYSTEM": "1",
+            "GIT_CONFIG_GLOBAL": "/dev/null",
+            "GIT_CONFIG_SYSTEM": "/dev/null",
+            "GIT_ATTR_NOSYSTEM": "1",
+            "GIT_TERMINAL_PROMPT": "0",
+            "GIT_ASKPASS": "/bin/false",
+            "SSH_ASKPASS": "/bin/false",
+            "GIT_SSH_COMMAND": "/bin/false",
+            "GIT_ALLOW_PROTOCOL": "",
+            "GIT_PROTOCOL_FROM_USER": "0",
+            "GIT_NO_LAZY_FETCH": "1",
+            "GIT_NO_REPLACE_OBJECTS": "1",
+            "GIT_OPTIONAL_LOCKS": "0",
+            "GIT_CEILING_DIRECTORIES": "/",
+        } | ({"GIT_OBJECT_DIRECTORY": str(objects)} if objects else {})
+        limits = ["prlimit", "--core=0", "--nofile=256", f"--as={MAX_MEMORY_BYTES}", "--"]
+        return [
+            *("env", "-i", *(f"{name}={value}" for name, value in environment.items())),
+            *("timeout", "-s", "KILL", str(self.timeout_s), *limits, "git"),
+            *(part for name, value in SETTINGS.items() for part in ("-c", f"{name}={value}")),
+            *arguments,
+        ]
+
+
+@contextmanager
+def skeleton(timeout_s: int) -> Iterator[Skeleton]:
+    """A skeleton in the system's temporary folder, gone at the end."""
+    with tempfile.TemporaryDirectory(prefix="stackyard-git-") as name:
+        folder = Path(name)
+        for inner in ("objects/info", "objects/pack", "refs/heads"):
+            (folder / inner).mkdir(parents=True)
+        (folder / "HEAD").write_text("ref: refs/heads/_none_\n")
+        (folder / "config").write_text("[core]\n\trepositoryformatversion = 0\n\tbare = true\n")
+        yield Skeleton(folder, timeout_s)
+
+
+@cache
+def version() -> str:
+    """git's version. Raises ConfigError when there is none, or one that can be made to fetch."""
+    try:
+        text = git.Git().execute(["git", "version"]).split()[2]
+    except (git.GitCommandNotFound, git.GitCommandError, IndexError):
+        raise ConfigError("git: not found; install git 2.39.4 or newer") from None
+    numbers = tuple(int(part) for part in text.split(".")[:3] if part.isdigit())
+    if numbers < MIN_VERSION:
+        raise ConfigError(f"git {text}: too old, needs 2.39.4: older ones can be made to run a folder's commands")
+    return text
+
+
+def open_snapshot(path: Path, bones: Skeleton) -> Snapshot | None:
+    """HEAD's commit of the repository in a folder, None when it has no commit at all.
+
+    Raises RepositoryError: not_found, not_git, unsupported, unborn_head, corrupt.
+    """
+    if not path.exists():
+        raise RepositoryError("not_found", "the folder is gone")
+    folder = (path / ".git" if (path / ".git").exists() else path).absolute()
+    asked = ["--show-object-format", "--path-format=absolute", "--git-path", "objects"]
+    try:
+        object_format, objects = _output(["rev-parse", *asked], bones, folder).decode().splitlines()
+    except (RepositoryError, ValueError) as error:
+        raise RepositoryError("not_git", getattr(error, "detail", "not a git repository")) from None
+    if object_format != "sha1":
+        raise RepositoryError("unsupported", f"object format {object_format}")
+    try:
+        commit = _output(["rev-parse", "--verify", "--quiet", "HEAD^{commit}"], bones, folder).decode().strip()
+    except RepositoryError:
+        _check_empty(folder, bones)
+        return None
+    return Snapshot(commit, Path(objects))
+
+
+def _check_empty(folder: Path, bones: Skeleton) -> None:
+    """Returns for a repository without refs; raises the reason why HEAD of another has no commit."""
+    if not _output(["for-each-ref", "--count=1"], bones, folder):
+        return
+    try:
+        _output(["rev-parse", "--verify", "--quiet", "HEAD"], bones, folder)
+    except RepositoryError:
+        raise RepositoryError("unborn_head", "HEAD names a branch that does not exist") from None
+    raise RepositoryError("corrupt", "the object that HEAD names is missing, damaged or not a commit")
+
+
+def list_entries(snapshot: Snapshot, bones: Skeleton, max_files: int) -> list[Entry]:
+    """Every entry of the commit's tree in git's order. Raises RepositoryError: too_many_files, corrupt, timeout."""
+    arguments = ["ls-tree", "-r", "-z", "-l", "--full-tree", snapshot.commit_id]
+    entries: list[Entry] = []
+    with _running(arguments, bones, objects=snapshot.objects) as running:
+        rest = b""
+        while block := running.out.read1(PIPE_BYTES):
+            *lines, rest = (rest + block).split(b"\0")
+            entries += map(_entry, lines)
+            if len(entries) > max_files:
+                raise RepositoryError(
+                    "too_many_files", f"more than {max_files} files ([extract] max_files_per_repository)"
+                )
+    return entries
+
+
+def _entry(line: bytes) -> Entry:
+    details, path = line.split(b"\t", 1)
+    mode, _, oid, size = details.split()
+    return Entry(int(mode, 8), oid.decode(), int(size) if size.isdigit() else None, path)
+
+
+def read_blobs(snapshot: Snapshot, content_ids: Sequence[str], bones: Skeleton) -> Iterator[bytes | None]:
+    """The blobs in the order asked; None for one that is not there. Each is checked against its id.
+
+    Raises RepositoryError: corrupt, timeout.
+    """
+    if not content_ids:
+        return
+    arguments = ["cat-file", "--batch", "--buffer"]
+    with _running(arguments, bones, objects=snapshot.objects, stdin=subprocess.PIPE) as running:
+        threading.Thread(target=_ask, args=(running.process, content_ids), daemon=True).start()
+        out = running.out
+        for content_id in content_ids:
+            header = out.readline().split()
+            if header[1:] == [b"missing"]:
+                yield None
+                continue
+            blob = out.read(int(header[2])) if header[1:2] == [b"blob"] else b""
+            if out.read(1) != b"\n":
+                raise running.failure()
+            if hashlib.sha1(b"blob %d\0" % len(blob) + blob).hexdigest() != content_id:
+                raise RepositoryError("corrupt", f"object {content_id} does not have its hash")
+            yield blob
+
+
+def _ask(process: "subprocess.Popen[bytes]", content_ids: Sequence[str]) -> None:
+    assert process.stdin is not None
+    with contextlib.suppress(BrokenPipeError), process.stdin:  # the reader sees the early end
+        process.stdin.write("".join(f"{content_id}\n" for content_id in content_ids).encode())
+
+
+def _output(arguments: Sequence[str], bones: Skeleton, folder: Path) -> bytes:
+    """All that a short command about a folder prints."""
+    with _running([f"--git-dir={folder}", *arguments], bones) as running:
+        return running.out.read(PIPE_BYTES)
+
+
+class _Running:
+    """A git process and what it complained about."""
+
+    def __init__(self, process: "subprocess.Popen[bytes]", timeout_s: int, hidden: Path) -> None:
+        assert process.stdout is not None and process.stderr is not None
+        self.process = process
+        self.out = cast(io.BufferedReader, process.stdout)
+        self._timeout_s = timeout_s
+        self._hidden = str(hidden)
+        self._said: list[bytes] = []
+        self._listening = threading.Thread(target=self._listen, args=(process.stderr,), daemon=True)
+        self._listening.start()
+
+    def _listen(self, stderr: IO[bytes]) -> None:
+        """Keeps the first lines and reads the rest, so that git never waits for us."""
+        with stderr:
+            while line := stderr.readline(4096):
+                if len(self._said) < 10:
+                    self._said.append(line)
+
+    def failure(self) -> RepositoryError:
+        """Why git ended, in one printable line without the folder's name."""
+        status = self.process.wait()
+        if status in (137, -signal.SIGKILL):  # the wrapper's `timeout -s KILL`
+            return RepositoryError("timeout", f"git was ended after {self._timeout_s} s ([extract] git_timeout_s)")
+        self._listening.join()
+        said = b"".join(self._said).decode("utf-8", "backslashreplace").replace(self._hidden, "")
+        line = said.strip().split("\n")[0] or f"git ended with status {status}"
+        return RepositoryError("corrupt", "".join(c if c.isprintable() else "?" for c in line)[:200])
+
+
+@contextmanager
+def _running(
+    arguments: Sequence[str], bones: Skeleton, *, objects: Path | None = None, stdin: int | None = None
+) -> Iterator[_Running]:
+    """A git process; none of its session is left at the end. Raises RepositoryError when it fails."""
+    where = [f"--git-dir={bones.folder}"] if objects else []
+    owner = git.Git(bones.folder).execute(  # kept: it closes the pipes when it is forgotten
+        bones.command([*where, *arguments], objects), istream=stdin, as_process=True, start_new_session=True
+    )
+    process = cast("subprocess.Popen[bytes]", owner.proc)
+    running = _Running(process, bones.timeout_s, objects or Path(arguments[0].partition("=")[2]))
+    fcntl.fcntl(running.out, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
+    try:
+        yield running
+        if process.wait() != 0:
+            raise running.failure()
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        running.out.close()

@@ -1,0 +1,124 @@
+"""What a release is made from: the committed units, and which of their repositories count."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pyarrow.parquet as pq
+
+from pipeline import storage
+from pipeline.errors import WorkspaceError
+from pipeline.units import Unit, read_list, units
+from pipeline.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """`offsets`: by unit id, the number of the unit's first repository; repositories are numbered in unit order.
+    `superseded`: by unit id, the indices of its repositories that a newer generation has read again."""
+
+    digest: str
+    offsets: dict[int, int]
+    superseded: dict[int, list[int]]
+    repository_count: int
+
+    @property
+    def unit_ids(self) -> list[int]:
+        return list(self.offsets)
+
+
+def gather(workspace: Workspace) -> tuple[Inputs, pl.DataFrame]:
+    """The inputs of a release, and every listed repository with its outcome.
+
+    Raises WorkspaceError when nothing is committed.
+    """
+    committed = [unit for unit in units(workspace) if unit.committed]
+    if not committed:
+        raise WorkspaceError(f"{workspace.root}: nothing extracted yet; run `stackyard extract` first")
+    commits = {unit.name: unit.commit()["files"] for unit in committed}
+    outcomes = pl.concat([_outcomes(unit) for unit in committed])
+    newest = pl.col("unit_id").eq(pl.col("unit_id").filter(pl.col("outcome") != "failed").max()).over("repo_key")
+    last = pl.col("unit_id").eq(pl.col("unit_id").max()).over("repo_key")
+    good = pl.col("outcome").ne("failed").any().over("repo_key")
+    outcomes = outcomes.with_columns(counts=pl.when(good).then(newest.fill_null(False)).otherwise(last))
+    old = outcomes.filter(~pl.col("counts")).group_by("unit_id").agg("repository_index").sort("unit_id")
+    sizes = {unit.id: unit_rows for unit, unit_rows in zip(committed, _counts(committed), strict=True)}
+    starts = dict(zip(sizes, _starts(sizes.values()), strict=True))
+    superseded = {row["unit_id"]: sorted(row["repository_index"]) for row in old.iter_rows(named=True)}
+    inputs = Inputs(storage.digest(commits), starts, superseded, outcomes.height)
+    return inputs, _with_pending(workspace, outcomes)
+
+
+def _outcomes(unit: Unit) -> pl.DataFrame:
+    frame = pl.from_arrow(pq.read_table(unit.path("outcomes.parquet")))
+    assert isinstance(frame, pl.DataFrame)
+    return frame.with_columns(unit_id=pl.lit(unit.id)).with_row_index("repository_index")
+
+
+def _counts(committed: Iterable[Unit]) -> list[int]:
+    return [sum(unit.commit()["repositories"].values()) for unit in committed]
+
+
+def _starts(sizes: Iterable[int]) -> list[int]:
+    starts, total = [], 0
+    for size in sizes:
+        starts.append(total)
+        total += size
+    return starts
+
+
+def _with_pending(workspace: Workspace, outcomes: pl.DataFrame) -> pl.DataFrame:
+    """Every listed repository once with one outcome: ok, empty, failed, excluded or pending."""
+    listed = pl.from_arrow(read_list(workspace))
+    assert isinstance(listed, pl.DataFrame)
+    counting = outcomes.filter("counts").select(
+        "repo_key", "outcome", "code", "detail", "commit_id", "entry_count", "text_count", "text_bytes"
+    )
+    excluded = pl.col("excluded").is_not_null()
+    wanted = listed.filter(~excluded).join(counting, on="repo_key", how="left", maintain_order="left")
+    others = listed.filter(excluded).with_columns(
+        outcome=pl.lit("excluded"), code=pl.col("excluded"), detail=pl.col("excluded_detail")
+    )
+    everything = pl.concat([wanted, others], how="diagonal").drop("excluded", "excluded_detail")
+    return everything.with_columns(pl.col("outcome").fill_null("pending")).sort("repo_key", "outcome", "location")
+
+
+def write(path: Path, inputs: Inputs) -> None:
+    """For workers, which read them by name."""
+    storage.write_json(
+        path,
+        {
+            "digest": inputs.digest,
+            "offsets": {str(unit_id): start for unit_id, start in inputs.offsets.items()},
+            "superseded": {str(unit_id): indices for unit_id, indices in inputs.superseded.items()},
+            "repository_count": inputs.repository_count,
+        },
+    )
+
+
+@lru_cache(maxsize=1)
+def read(path: Path) -> Inputs:
+    """The inputs that the driver wrote."""
+    values: dict[str, Any] = storage.read_json(path)
+    return Inputs(
+        values["digest"],
+        {int(unit_id): start for unit_id, start in sorted(values["offsets"].items(), key=lambda item: int(item[0]))},
+        {int(unit_id): indices for unit_id, indices in values["superseded"].items()},
+        values["repository_count"],
+    )
+
+
+def repo_keys(unit: Unit) -> list[str]:
+    """The keys of a unit's repositories in the order of their numbers."""
+    keys: list[str] = pq.read_table(unit.path("outcomes.parquet"), columns=["repo_key"])["repo_key"].to_pylist()
+    return keys
+
+
+def bug_details(unit: Unit) -> list[str]:
+    """What a unit says of its repositories that failed with a bug."""
+    if not unit.committed:
+        return []
+    return _outcomes(unit).filter(pl.col("code") == "bug")["detail"].to_list()

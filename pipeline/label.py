@@ -1,0 +1,54 @@
+"""Stage 1 of a release: the reasons of every file, row-aligned with its unit."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pyarrow.parquet as pq
+
+from filters.label import expressions, label
+from pipeline import inputs, parquet, storage
+from pipeline.units import Unit
+from pipeline.workspace import Workspace
+from schemas.decisions import LABELS
+
+SUPERSEDED = "superseded"  # a newer generation has read this repository again
+
+
+@dataclass(frozen=True)
+class LabelUnit:
+    """Call it with a unit's id."""
+
+    workspace: Workspace
+    inputs: Path
+    rules: Mapping[str, Mapping[str, Any]]
+    folder: Path
+
+    def __call__(self, unit_id: int) -> None:
+        """Writes the unit's labels; LABELS."""
+        unit = Unit.of(self.workspace, unit_id)
+        files = read_columns(unit, _columns(self.rules))
+        reasons = label(files, self.rules)
+        superseded = inputs.read(self.inputs).superseded.get(unit_id, [])
+        if superseded:
+            old = files["repository_index"].is_in(superseded)
+            reasons = pl.select(
+                pl.when(old).then(pl.lit([SUPERSEDED])).otherwise(reasons).alias("removal_reasons")
+            ).to_series()
+        with storage.commit(self.folder / f"{unit.name}.parquet") as temporary:
+            parquet.write(temporary, pl.DataFrame({"removal_reasons": reasons}).to_arrow(), LABELS)
+
+
+def _columns(rules: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """What the rules read."""
+    used = {name for expression in expressions(rules).values() for name in expression.meta.root_names()}
+    return sorted(used | {"unread_reason", "repository_index"})
+
+
+def read_columns(unit: Unit, columns: list[str]) -> pl.DataFrame:
+    """Columns of a unit's files; never the text."""
+    frame = pl.from_arrow(pq.read_table(unit.path("parquet"), columns=columns))
+    assert isinstance(frame, pl.DataFrame)
+    return frame

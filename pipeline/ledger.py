@@ -1,0 +1,116 @@
+"""Stage 6: every file that is not in the release, with all reasons; and the clusters of equal files."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pyarrow.parquet as pq
+
+from filters.rules import RULES
+from pipeline import parquet, storage
+from pipeline.label import read_columns
+from pipeline.units import Unit
+from pipeline.workspace import Workspace
+from schemas.release import CLUSTERS, LEDGER
+
+FILES_PER_LEDGER = 1_000_000  # files of the units whose removed files one ledger file holds
+
+
+@dataclass(frozen=True)
+class LedgerTask:
+    """Units whose removed files go into one pair of files."""
+
+    number: int
+    count: int
+    unit_ids: list[int]
+
+    def name(self, kind: str) -> str:
+        return f"{kind}/{kind}-{self.number:05d}-of-{self.count:05d}.parquet"
+
+
+def ledger_tasks(rows_by_unit: Mapping[int, int]) -> list[LedgerTask]:
+    """The units in order, cut where enough files have come together."""
+    packed: list[list[int]] = []
+    size = FILES_PER_LEDGER
+    for unit_id, rows in rows_by_unit.items():
+        if size + rows > FILES_PER_LEDGER:
+            packed.append([])
+            size = 0
+        packed[-1].append(unit_id)
+        size += rows
+    return [LedgerTask(number, len(packed), unit_ids) for number, unit_ids in enumerate(packed)]
+
+
+@dataclass(frozen=True)
+class WriteLedger:
+    """Call it with a task's number."""
+
+    workspace: Workspace
+    decisions: Path
+    rules: Mapping[str, Mapping[str, Any]]
+    tasks: list[LedgerTask]
+
+    def __call__(self, number: int) -> None:
+        """The task's two files stand in the next release."""
+        task = self.tasks[number]
+        for kind, schema in (("ledger", LEDGER), ("clusters", CLUSTERS)):
+            with (
+                storage.commit(self.workspace.next_release / task.name(kind)) as temporary,
+                parquet.writer(temporary, schema, 3) as writer,
+            ):
+                for unit_id in task.unit_ids:
+                    removed = self._removed(Unit.of(self.workspace, unit_id))
+                    table = (ledger_rows(removed, self.rules) if kind == "ledger" else cluster_rows(removed)).to_arrow()
+                    if table.num_rows:
+                        writer.write_table(table.select(schema.names).cast(schema), row_group_size=table.num_rows)
+
+    def _removed(self, unit: Unit) -> pl.DataFrame:
+        used = {name for rule in RULES.values() for name in rule.value.meta.root_names()}
+        decisions = pl.DataFrame(pl.from_arrow(pq.read_table(self.decisions / f"{unit.name}.parquet")))
+        files = read_columns(unit, [*(name for name in LEDGER_FILES if name not in used), *sorted(used)])
+        return files.hstack(decisions).filter(pl.col("removal_reasons").list.len() > 0)
+
+
+LEDGER_FILES = [
+    *("host", "repo_name", "commit_id", "path", "path_raw", "content_id", "file_id", "length_bytes", "language")
+]
+
+
+def ledger_rows(removed: pl.DataFrame, rules: Mapping[str, Mapping[str, Any]]) -> pl.DataFrame:
+    """LEDGER: a row for every removed file and reason, in the files' order."""
+    measured = pl.coalesce(
+        pl.when(pl.col("reason") == name).then(rule.value.cast(pl.Float64)) for name, rule in RULES.items()
+    )
+    thresholds = {name: json.dumps(_thresholds(rules[name])) for name in RULES if _thresholds(rules[name])}
+    rows = removed.with_columns(reason=pl.col("removal_reasons")).explode("reason")
+    copy = pl.col("reason").str.ends_with("_duplicate")
+    return rows.with_columns(
+        pl.col("file_id").bin.encode("hex"),
+        value=measured,
+        thresholds=pl.col("reason").replace_strict(thresholds, default=None, return_dtype=pl.String),
+        kept_file_id=pl.when(copy).then(pl.col("cluster_id").bin.encode("hex")),
+    ).select(LEDGER.names)
+
+
+def _thresholds(rule: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in rule.items() if name != "enabled"}
+
+
+def cluster_rows(removed: pl.DataFrame) -> pl.DataFrame:
+    """CLUSTERS: a row for every file that a kept one stands for."""
+    return removed.filter(pl.col("cluster_id").is_not_null()).select(
+        file_id=pl.col("file_id").bin.encode("hex"),
+        kept_file_id=pl.col("cluster_id").bin.encode("hex"),
+        estimated_similarity=pl.lit(1.0),
+        exact_similarity=pl.lit(1.0),
+        cluster_size="cluster_size",
+    )
+
+
+def written_names(folder: Path) -> Iterator[str]:
+    """The ledger's files in a release, sorted."""
+    for kind in ("clusters", "ledger"):
+        yield from sorted(path.relative_to(folder).as_posix() for path in (folder / kind).glob("*.parquet"))

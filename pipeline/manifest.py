@@ -1,0 +1,145 @@
+"""The manifest: what a release was made from, by which rules, what came out, and the hashes to check it by.
+
+It is written last. A release whose sums differ gets none.
+"""
+
+import importlib.metadata
+import platform
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from pipeline import git, parquet, storage
+from pipeline.config import Config
+from pipeline.errors import CorpusError
+from pipeline.label import SUPERSEDED
+from pipeline.ledger import written_names
+from pipeline.plan import Shard
+from pipeline.units import Unit
+from pipeline.workspace import Workspace
+
+VERSIONED = ("apache-beam", "datasketch", "numba", "numpy", "polars", "pyarrow", "stackyard")
+
+
+def build(
+    workspace: Workspace,
+    config: Config,
+    decisions: Path,
+    written: Path,
+    repositories: pl.DataFrame,
+    unit_ids: Iterable[int],
+    shards: list[Shard],
+    overlap: dict[str, Any],
+) -> dict[str, Any]:
+    """The manifest's values. Raises CorpusError when the sums differ."""
+    units = [Unit.of(workspace, unit_id) for unit_id in unit_ids]
+    summaries = [storage.read_json(decisions / f"{unit.name}.json") for unit in units]
+    files = {shard.name: _shard(shard, storage.read_json(written / f"{shard.digest}.json")) for shard in shards}
+    files |= {name: _other(workspace.next_release / name) for name in written_names(workspace.next_release)}
+    manifest = {
+        "name": config.release.name,
+        "version": config.release.version,
+        "configuration": config.resolved(),
+        "versions": {name: importlib.metadata.version(name) for name in VERSIONED}
+        | {"python": platform.python_version(), "git": git.version()},
+        "units": {unit.name: unit.commit()["files"] for unit in units},
+        "repositories": repository_counts(repositories),
+        "files": _files(summaries, shards),
+        "languages": _languages(summaries, shards),
+        "reasons": _reasons(summaries),
+        "splits": _splits(shards) | {"overlap": overlap},
+        "contents": dict(sorted(files.items())),
+    }
+    check_sums(manifest)
+    return manifest
+
+
+def _shard(shard: Shard, record: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "rows": shard.rows,
+        "text_bytes": shard.text_bytes,
+        "bytes": record["file_bytes"],
+        "sha256": record["sha256"],
+        "digest": shard.digest,
+    }
+
+
+def _other(path: Path) -> dict[str, Any]:
+    return {"rows": parquet.row_count(path), "bytes": path.stat().st_size, "sha256": storage.sha256(path)}
+
+
+def repository_counts(repositories: pl.DataFrame) -> dict[str, Any]:
+    counts = Counter(repositories["outcome"].to_list())
+    codes = Counter(
+        f"{outcome}({code})"
+        for outcome, code in repositories.select("outcome", "code").iter_rows()
+        if outcome in ("failed", "excluded")
+    )
+    outcomes = {name: counts[name] for name in ("ok", "empty", "failed", "excluded", "pending")}
+    return {"listed": repositories.height} | outcomes | {"codes": dict(sorted(codes.items()))}
+
+
+def _files(summaries: list[dict[str, Any]], shards: list[Shard]) -> dict[str, int]:
+    rows = sum(summary["rows"] for summary in summaries)
+    superseded = sum(r["files"] for summary in summaries for r in summary["reasons"] if r["reason"] == SUPERSEDED)
+    kept = sum(piece["rows"] for summary in summaries for piece in summary["slices"])
+    return {
+        "entries": rows,
+        "superseded": superseded,
+        "kept": kept,
+        "removed": rows - superseded - kept,
+        "published": sum(shard.rows for shard in shards),
+        "text_bytes": sum(shard.text_bytes for shard in shards),
+    }
+
+
+def _languages(summaries: list[dict[str, Any]], shards: list[Shard]) -> dict[str, dict[str, int]]:
+    """By language, `null` for none: files and bytes that came in, and that are published."""
+    found: dict[str, Counter[str]] = {}
+    for summary in summaries:
+        for row in summary["languages"]:
+            found.setdefault(row["language"] or "", Counter()).update(entries=row["files"], entry_bytes=row["bytes"])
+    for shard in shards:
+        found[shard.language].update(kept=shard.rows, text_bytes=shard.text_bytes)
+    fields = ("entries", "entry_bytes", "kept", "text_bytes")
+    return {name or "null": {field: found[name][field] for field in fields} for name in sorted(found)}
+
+
+def _reasons(summaries: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """By reason: files that have it, files that have no other, bytes, and files by language."""
+    found: dict[str, Counter[str]] = {}
+    by_language: dict[str, Counter[str]] = {}
+    for row in (row for summary in summaries for row in summary["reasons"]):
+        found.setdefault(row["reason"], Counter()).update({k: row[k] for k in ("files", "alone", "bytes")})
+        by_language.setdefault(row["reason"], Counter()).update({row["language"] or "null": row["files"]})
+    return {
+        reason: dict(found[reason]) | {"languages": dict(sorted(by_language[reason].items()))}
+        for reason in sorted(found)
+    }
+
+
+def _splits(shards: list[Shard]) -> dict[str, Any]:
+    rows: Counter[str] = Counter()
+    for shard in shards:
+        rows[shard.split] += shard.rows
+    return {"rows": dict(sorted(rows.items()))}
+
+
+def check_sums(manifest: dict[str, Any]) -> None:
+    """Raises CorpusError unless everything that came in is accounted for exactly once."""
+    repositories, files = manifest["repositories"], manifest["files"]
+    outcomes = sum(repositories[name] for name in ("ok", "empty", "failed", "excluded", "pending"))
+    published = sum(known["rows"] for name, known in manifest["contents"].items() if name.startswith("data/"))
+    sums = {
+        "repositories listed and their outcomes": (repositories["listed"], outcomes),
+        "files kept and files published": (files["kept"], files["published"]),
+        "files published and rows of the shards": (files["published"], published),
+        "files and their languages": (files["entries"], sum(v["entries"] for v in manifest["languages"].values())),
+        "kept files and their languages": (files["kept"], sum(v["kept"] for v in manifest["languages"].values())),
+    }
+    for what, (left, right) in sums.items():
+        if left != right:
+            raise CorpusError(f"the sums differ: {what}: {left} and {right}; nothing was released, please report this")

@@ -1,0 +1,127 @@
+"""Stage 2: which repositories belong together. A measurement over all texts, whatever the rules say.
+
+Two repositories are one network when they share enough of the smaller one's texts; a network never crosses a split.
+"""
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+from pipeline import blocks, inputs, storage
+from pipeline.config import Split
+from pipeline.label import read_columns
+from pipeline.units import Unit
+from pipeline.workspace import Workspace
+
+HELD = np.dtype([("text", np.uint64, 2), ("repository", np.int64)])
+SHARED = np.dtype([("a", np.int64), ("b", np.int64), ("count", np.int64)])
+ALL_PAIRS = (
+    32  # repositories with one text; beyond, pairs with the first only: linear, and enough for families of forks
+)
+SPLITS = ("train", "validation", "test")
+
+
+@dataclass(frozen=True)
+class HeldTexts:
+    """Call it with a unit's id."""
+
+    workspace: Workspace
+    inputs: Path
+    folder: Path
+    partitions: int
+
+    def __call__(self, unit_id: int) -> Iterator[tuple[int, bytes]]:
+        """(partition, block of HELD): each distinct text of each repository; empty texts are no evidence."""
+        unit = Unit.of(self.workspace, unit_id)
+        files = read_columns(unit, ["text_id", "length_chars", "repository_index"])
+        start = inputs.read(self.inputs).offsets[unit_id]
+        files = files.with_columns(repository=pl.col("repository_index").cast(pl.Int64) + start)
+        held = files.filter(pl.col("length_chars") > 0).select("text_id", "repository").unique()
+        counts = held.group_by("repository").len().sort("repository")
+        with storage.commit(self.folder / f"held/{unit.name}.npy") as temporary, temporary.open("wb") as out:
+            np.save(out, counts.select("repository", pl.col("len").cast(pl.Int64)).to_numpy())
+        records = np.empty(held.height, HELD)
+        records["text"] = blocks.ids(held["text_id"])
+        records["repository"] = held["repository"]
+        yield from blocks.split(records, records["text"][:, 0], self.partitions)
+
+
+def split_of_rows(splits: Path, known: Path, unit: Unit, repository_index: pl.Series) -> pl.Series:
+    """`split`: the position in SPLITS for rows of a unit."""
+    repository = repository_index.to_numpy() + inputs.read(known).offsets[unit.id]
+    return pl.Series("split", np.load(splits, mmap_mode="r")[repository], dtype=pl.UInt8)
+
+
+@dataclass(frozen=True)
+class CountShared:
+    """Call it with a partition and its blocks."""
+
+    folder: Path
+
+    def __call__(self, partition: int, held: Iterable[bytes]) -> tuple[()]:
+        """Writes SHARED of the partition's texts."""
+        records = np.sort(blocks.join(held, HELD), order=["text", "repository"])
+        bounds = blocks.groups(records["text"])
+        pairs = [_pairs(records["repository"][a:b]) for a, b in zip(bounds[:-1], bounds[1:], strict=True) if b - a > 1]
+        with storage.commit(self.folder / f"shared/part-{partition:05d}.npy") as temporary, temporary.open("wb") as out:
+            np.save(out, _counted(pairs))
+        return ()
+
+
+def _pairs(holders: np.ndarray) -> np.ndarray:
+    """int64 [pairs, 2] of the sorted repositories that hold one text."""
+    if len(holders) > ALL_PAIRS:
+        return np.column_stack([np.full(len(holders) - 1, holders[0]), holders[1:]])
+    first, second = np.triu_indices(len(holders), 1)
+    return np.column_stack([holders[first], holders[second]])
+
+
+def _counted(pairs: list[np.ndarray]) -> np.ndarray:
+    """SHARED: the pairs with their counts, sorted."""
+    if not pairs:
+        return np.empty(0, SHARED)
+    found, counts = np.unique(np.concatenate(pairs), axis=0, return_counts=True)
+    shared = np.empty(len(found), SHARED)
+    shared["a"], shared["b"], shared["count"] = found[:, 0], found[:, 1], counts
+    return shared
+
+
+def assign_splits(folder: Path, repositories: list[str], config: Split) -> np.ndarray:
+    """uint8, one for each repository in the order of their numbers: its position in SPLITS.
+
+    The hash of the network's smallest key decides, so a repository stays where it is while its network does.
+    """
+    network = _components(folder, len(repositories), config.shared_fraction)
+    keys = np.array(repositories, object)
+    order = np.argsort(keys, kind="stable")[::-1]
+    first = dict(zip(network[order].tolist(), keys[order].tolist(), strict=True))  # the last to be set is the smallest
+    return np.array([_split_of(first[number], config) for number in network.tolist()], np.uint8)
+
+
+def _components(folder: Path, count: int, shared_fraction: float) -> np.ndarray:
+    """int32: the network of each repository."""
+    held = np.zeros(count, np.int64)
+    for path in sorted((folder / "held").rglob("*.npy")):
+        number, texts = np.load(path).reshape(-1, 2).T
+        held[number] = texts
+    parts = [np.load(path) for path in sorted((folder / "shared").glob("*.npy"))]
+    shared = np.concatenate(parts) if parts else np.empty(0, SHARED)
+    weights = coo_array((shared["count"], (shared["a"], shared["b"])), shape=(count, count)).tocsr().tocoo()
+    smaller = np.minimum(held[weights.coords[0]], held[weights.coords[1]])
+    joined = weights.data >= shared_fraction * smaller
+    edges = coo_array((np.ones(joined.sum()), tuple(c[joined] for c in weights.coords)), shape=(count, count))
+    return np.asarray(connected_components(edges, directed=False)[1])
+
+
+def _split_of(key: str, config: Split) -> int:
+    """The key's hash as a fraction: test first, then validation, so that enlarging one does not move the other's."""
+    place = int.from_bytes(hashlib.blake2b(key.encode(), digest_size=8, person=b"split").digest()) / 2**64
+    if place < config.test_fraction:
+        return SPLITS.index("test")
+    return SPLITS.index("validation" if place >= 1 - config.validation_fraction else "train")

@@ -1,0 +1,115 @@
+"""Stage 4: slices of kept rows to shards with exact names, and shards to tasks. Reads summaries only."""
+
+import hashlib
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from filters.language import slug
+from pipeline import storage
+from pipeline.networks import SPLITS
+from pipeline.units import Unit
+from pipeline.workspace import Workspace
+from schemas.release import ROWS
+
+MAX_SLICES = 1_000  # in a shard: so many row groups are opened for it
+TASK_BYTES = 64 << 20  # of text: small shards are written together, since they read the same row groups
+WRITER = 1  # raise when the same specification gives other bytes
+
+
+@dataclass(frozen=True)
+class Slice:
+    """The rows of one language and split that are kept in one row group of a unit."""
+
+    unit_id: int
+    group: int
+    digest: str
+
+
+@dataclass(frozen=True)
+class Shard:
+    """Everything that a shard's bytes depend on is in `digest`."""
+
+    name: str  # data/python/train-00000-of-00003.parquet
+    language: str
+    split: str
+    rows: int
+    text_bytes: int
+    slices: list[Slice]
+    digest: str
+
+
+def plan(
+    workspace: Workspace, decisions: Path, unit_ids: Iterable[int], shard_bytes: int, compression: int
+) -> list[Shard]:
+    """All shards of the release, by language and split."""
+    found: dict[tuple[str, str], list[tuple[Slice, dict[str, Any]]]] = defaultdict(list)
+    for unit_id in unit_ids:
+        unit = Unit.of(workspace, unit_id)
+        summary = storage.read_json(decisions / f"{unit.name}.json")
+        files = unit.commit()["files"][f"{unit.path('parquet').name}"]["sha256"]
+        for row in summary["slices"]:
+            digest = hashlib.blake2b(f"{files} {row['digest']}".encode(), digest_size=16).hexdigest()
+            found[row["language"], row["split"]].append((Slice(unit_id, row["group"], digest), row))
+    ordered = sorted(found, key=lambda key: (slug(key[0]), SPLITS.index(key[1])))
+    return [shard for key in ordered for shard in _shards(*key, list(_packed(found[key], shard_bytes)), compression)]
+
+
+def _packed(
+    slices: list[tuple[Slice, dict[str, Any]]], shard_bytes: int
+) -> Iterator[list[tuple[Slice, dict[str, Any]]]]:
+    """The slices in their order, cut where a shard is full."""
+    current: list[tuple[Slice, dict[str, Any]]] = []
+    size = 0
+    for item in slices:
+        if current and (size + item[1]["bytes"] > shard_bytes or len(current) == MAX_SLICES):
+            yield current
+            current, size = [], 0
+        current.append(item)
+        size += item[1]["bytes"]
+    yield current
+
+
+def _shards(
+    language: str, split: str, packed: list[list[tuple[Slice, dict[str, Any]]]], compression: int
+) -> Iterator[Shard]:
+    for number, items in enumerate(packed):
+        name = f"data/{slug(language)}/{split}-{number:05d}-of-{len(packed):05d}.parquet"
+        contents = [item.digest for item, _ in items]
+        identity = [WRITER, ROWS.to_string(), compression, language, split, contents]
+        yield Shard(
+            name,
+            language,
+            split,
+            sum(row["rows"] for _, row in items),
+            sum(row["bytes"] for _, row in items),
+            [item for item, _ in items],
+            hashlib.blake2b(json.dumps(identity).encode(), digest_size=16).hexdigest(),
+        )
+
+
+def tasks(shards: list[Shard]) -> list[list[Shard]]:
+    """Shards that one call writes: a large one alone, small ones together; the largest task first."""
+    small = [shard for shard in shards if shard.text_bytes < TASK_BYTES // 8]
+    together: list[list[Shard]] = [[shard] for shard in shards if shard.text_bytes >= TASK_BYTES // 8]
+    size = TASK_BYTES
+    for shard in small:
+        if size + shard.text_bytes > TASK_BYTES:
+            together.append([])
+            size = 0
+        together[-1].append(shard)
+        size += shard.text_bytes
+    return sorted(together, key=lambda task: -sum(shard.text_bytes for shard in task))
+
+
+def write_task(path: Path, task: list[Shard]) -> None:
+    """For workers, which read it by name."""
+    storage.write_json(path, [asdict(shard) for shard in task])
+
+
+def read_task(path: Path) -> list[Shard]:
+    """The shards of a task."""
+    return [Shard(**row | {"slices": [Slice(**piece) for piece in row["slices"]]}) for row in storage.read_json(path)]

@@ -1,0 +1,82 @@
+"""A repository to its files: chooses before reading, then reads in batches."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from filters.paths import bad_path, binary_by_name, display_path, secret_by_name
+from pipeline import git
+from pipeline.config import Extract
+from pipeline.git import Entry, Skeleton
+
+BATCH_BYTES = 8 << 20
+BATCH_FILES = 4_096
+SYMLINK, SUBMODULE = 0o120000, 0o160000
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Entries of one repository at one commit. `blobs` has None where nothing was read; `reasons` then says why."""
+
+    host: str
+    repo_name: str
+    repository_index: int  # in its unit
+    commit_id: str
+    entries: list[Entry]
+    blobs: list[bytes | None]
+    reasons: list[str | None]
+
+
+def unread_reason(entry: Entry, max_file_bytes: int) -> str | None:
+    """Why the entry's content is not read; None when it is. Final: a release cannot bring it back."""
+    if entry.mode == SYMLINK:
+        return "symlink"
+    if entry.mode == SUBMODULE:
+        return "submodule"
+    if bad_path(entry.path):
+        return "bad_path"
+    path = display_path(entry.path)
+    if secret_by_name(path):
+        return "secret_name"
+    if entry.size is None:
+        return "missing_blob"
+    if binary_by_name(path):
+        return "binary"
+    return "too_large" if entry.size > max_file_bytes else None
+
+
+def read_files(
+    folder: Path, host: str, repo_name: str, repository_index: int, bones: Skeleton, limits: Extract
+) -> Iterator[Batch]:
+    """The repository's entries in git's order, in batches of about BATCH_BYTES; none when it has no commit.
+
+    Raises RepositoryError.
+    """
+    snapshot = git.open_snapshot(folder, bones)
+    if snapshot is None:
+        return
+    entries = git.list_entries(snapshot, bones, limits.max_files_per_repository)
+    reasons = [unread_reason(entry, limits.max_file_bytes) for entry in entries]
+    wanted = [entry.content_id for entry, reason in zip(entries, reasons, strict=True) if reason is None]
+    blobs = git.read_blobs(snapshot, wanted, bones)
+    for start, stop in _cuts(entries, reasons):
+        read = [None if reason else next(blobs) for reason in reasons[start:stop]]
+        why = [
+            reason or ("missing_blob" if blob is None else None)
+            for reason, blob in zip(reasons[start:stop], read, strict=True)
+        ]
+        yield Batch(host, repo_name, repository_index, snapshot.commit_id, entries[start:stop], read, why)
+    if next(blobs, None) is not None:
+        raise AssertionError(f"{repo_name}: git gave more blobs than were asked for")
+
+
+def _cuts(entries: list[Entry], reasons: list[str | None]) -> Iterator[tuple[int, int]]:
+    """Ranges of entries that make a batch."""
+    start = size = 0
+    for index, (entry, reason) in enumerate(zip(entries, reasons, strict=True)):
+        size += 0 if reason else entry.size or 0
+        if size >= BATCH_BYTES or index + 1 - start == BATCH_FILES:
+            yield start, index + 1
+            start, size = index + 1, 0
+    if start < len(entries):
+        yield start, len(entries)

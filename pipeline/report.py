@@ -1,0 +1,111 @@
+"""What a run did, for people: tables on stdout."""
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from filters.language import slug
+from pipeline import inputs, storage, units
+from pipeline.errors import CorpusError
+from pipeline.manifest import repository_counts
+from pipeline.workspace import Workspace
+
+SHOWN = 20  # languages in a table; the manifest has all
+
+
+def released(manifest: dict[str, Any], release: Path, profile: dict[str, float]) -> str:
+    """What came in, what was kept, why the rest was not, by language; where it is and how to load it."""
+    files = manifest["files"]
+    lines = [
+        _repositories(manifest["repositories"]),
+        f"files         {files['entries']:>12,} in, {files['published']:,} kept, {files['removed']:,} removed"
+        + (f", {files['superseded']:,} superseded" if files["superseded"] else ""),
+        f"text kept     {files['text_bytes']:>12,} bytes",
+        "",
+        f"{'removed because':<22}{'files':>10}{'alone':>10}{'bytes':>16}",
+        *(
+            f"{name:<22}{row['files']:>10,}{row['alone']:>10,}{row['bytes']:>16,}"
+            for name, row in sorted(manifest["reasons"].items(), key=lambda item: -item[1]["files"])
+        ),
+        "",
+        *_languages(manifest["languages"]),
+        "",
+        "seconds       " + ", ".join(f"{name} {seconds:.1f}" for name, seconds in profile.items()),
+        f"release       {release}",
+        f"card          {release / 'README.md'}",
+    ]
+    kept = {name: row for name, row in manifest["languages"].items() if row["kept"]}
+    if kept:
+        first = slug(max(kept, key=lambda name: kept[name]["text_bytes"]))
+        lines.append(f'load          datasets.load_dataset("{release}", "{first}", split="train")')
+    return "\n".join(lines)
+
+
+def _repositories(counts: dict[str, Any]) -> str:
+    parts = [f"{counts[name]:,} {name}" for name in ("ok", "empty", "failed", "excluded", "pending") if counts[name]]
+    codes = "".join(f"\n{'':14}{count:>12,} {code}" for code, count in counts["codes"].items())
+    return f"repositories  {counts['listed']:>12,} listed: {', '.join(parts)}{codes}"
+
+
+def _languages(languages: dict[str, dict[str, int]]) -> list[str]:
+    ordered = sorted(languages.items(), key=lambda item: (-item[1]["text_bytes"], item[0]))
+    kept = [(name, row) for name, row in ordered if row["kept"]]
+    rest = kept[SHOWN:]
+    head = f"{'language':<22}{'in':>10}{'kept':>10}{'bytes kept':>16}"
+    lines = [f"{name:<22}{r['entries']:>10,}{r['kept']:>10,}{r['text_bytes']:>16,}" for name, r in kept[:SHOWN]]
+    if rest:
+        total = Counter[str]()
+        for _, row in rest:
+            total.update(row)
+        name = f"{len(rest)} more"
+        lines.append(f"{name:<22}{total['entries']:>10,}{total['kept']:>10,}{total['text_bytes']:>16,}")
+    return [head, *lines]
+
+
+def status(workspace: Workspace) -> str:
+    """What is listed, extracted, failed and left; disk; the release."""
+    if not (workspace.repositories / "repositories.parquet").exists():
+        return f"{workspace.root}: nothing listed yet; run `stackyard list` or `stackyard run`"
+    planned = units.units(workspace)
+    done = [unit for unit in planned if unit.committed]
+    lines = [
+        f"units         {len(done):>12,} of {len(planned):,} committed",
+        f"generations   {len(units.generations(workspace)):>12,}",
+    ]
+    try:
+        repositories = inputs.gather(workspace)[1]
+    except CorpusError:
+        lines.append(f"repositories  {units.read_list(workspace).num_rows:>12,} listed, none extracted yet")
+    else:
+        lines.insert(0, _repositories(repository_counts(repositories)))
+        lines += [f"  {key}: {code}: {detail}" for key, code, detail in _failures(repositories)]
+        lines.append(f"text          {int(repositories['text_bytes'].sum()):>12,} bytes")
+    lines += [
+        f"{name + ' on disk':<22}{_disk_bytes(workspace.root / name):>14,} bytes"
+        for name in ("files", "work", "release")
+    ]
+    lines += _profile(workspace)
+    if (workspace.release / "manifest.json").exists():
+        values = storage.read_json(workspace.release / "manifest.json")
+        lines.append(f"release       {values['name']} {values['version']}: {values['files']['published']:,} files")
+    return "\n".join(lines)
+
+
+def _failures(repositories: pl.DataFrame) -> list[tuple[str, str, str]]:
+    failed = repositories.filter(pl.col("outcome") == "failed")
+    return list(failed.select("repo_key", "code", "detail").head(SHOWN).iter_rows())
+
+
+def _disk_bytes(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+def _profile(workspace: Workspace) -> list[str]:
+    """Seconds of all workers by step of extract."""
+    seconds: Counter[str] = Counter()
+    for path in workspace.journal.glob("extract/g*/*.json"):
+        seconds.update(storage.read_json(path))
+    parts = [f"{name} {value:.1f}" for name, value in sorted(seconds.items())]
+    return [f"extract took  {', '.join(parts)} worker seconds"] if parts else []

@@ -1,0 +1,141 @@
+"""Stage 5: specifications to shards. One call writes the shards of one task and reads each row group once."""
+
+import contextlib
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from filters.rules import ratio
+from pipeline import parquet, storage
+from pipeline.decide import known_of_repositories
+from pipeline.errors import ShardError
+from pipeline.networks import SPLITS, split_of_rows
+from pipeline.plan import Shard, read_task
+from pipeline.units import Unit
+from pipeline.workspace import Workspace
+from schemas.release import ROWS
+
+GROUP_BYTES = 64 << 20  # of text in a row group: the Hub's viewer and streaming readers want 64 to 100 MB
+
+
+@dataclass(frozen=True)
+class WriteShards:
+    """Call it with a task's number."""
+
+    workspace: Workspace
+    inputs: Path
+    decisions: Path
+    splits: Path
+    tasks: Path
+    written: Path
+    compression_level: int
+    skip_written: bool = True
+
+    def __call__(self, number: int) -> None:
+        """The task's shards stand in the next release, each with a record of its hash under its digest."""
+        shards = read_task(self.tasks / f"{number:05d}.json")
+        missing = [shard for shard in shards if not (self.skip_written and self._reuse(shard))]
+        with contextlib.ExitStack() as stack:
+            opened = {shard.name: stack.enter_context(self._open(shard)) for shard in missing}
+            wanted: dict[int, dict[int, list[Shard]]] = defaultdict(lambda: defaultdict(list))
+            for shard in missing:
+                for piece in shard.slices:
+                    wanted[piece.unit_id][piece.group].append(shard)
+            for unit_id in sorted(wanted):
+                for rows, takers in self._kept_rows(Unit.of(self.workspace, unit_id), wanted[unit_id]):
+                    for shard in takers:
+                        of_split = pl.col("split") == SPLITS.index(shard.split)
+                        of_shard = (pl.col("language") == shard.language) & of_split
+                        opened[shard.name].add(rows.filter(of_shard))
+
+    def _reuse(self, shard: Shard) -> bool:
+        """True when bytes of this digest are there, in the next release or the current one, and are whole."""
+        record = self.written / f"{shard.digest}.json"
+        if not record.exists():
+            return False
+        known = storage.read_json(record)
+        target = self.workspace.next_release / shard.name
+        for path in (target, self.workspace.release / known["name"]):
+            if path.exists() and storage.sha256(path) == known["sha256"]:
+                if path != target:
+                    storage.link_or_copy(path, target)
+                storage.write_json(record, known | {"name": shard.name})
+                return True
+        return False
+
+    @contextlib.contextmanager
+    def _open(self, shard: Shard) -> Iterator["OpenShard"]:
+        """A shard to add rows to; checked, recorded and final when the block ends."""
+        with storage.commit(self.workspace.next_release / shard.name) as temporary:
+            with parquet.writer(temporary, ROWS, self.compression_level) as writer:
+                opened = OpenShard(writer)
+                yield opened
+                opened.flush()
+            if parquet.row_count(temporary) != shard.rows:
+                raise ShardError(f"{shard.name}: {parquet.row_count(temporary)} rows, planned were {shard.rows}")
+            record = {
+                "name": shard.name,
+                "sha256": storage.sha256(temporary),
+                "file_bytes": temporary.stat().st_size,
+            }
+        storage.write_json(self.written / f"{shard.digest}.json", record)
+
+    def _kept_rows(self, unit: Unit, wanted: dict[int, list[Shard]]) -> Iterator[tuple[pl.DataFrame, list[Shard]]]:
+        """The kept rows of the wanted row groups, in order, and who takes some of them."""
+        decisions = pl.DataFrame(pl.from_arrow(pq.read_table(self.decisions / f"{unit.name}.parquet")))
+        known = known_of_repositories(unit)
+        with pq.ParquetFile(unit.path("parquet"), page_checksum_verification=True) as file:
+            first = 0
+            for group in range(file.num_row_groups):
+                count = file.metadata.row_group(group).num_rows
+                if group in wanted:
+                    rows = pl.DataFrame(pl.from_arrow(file.read_row_group(group, columns=COLUMNS)))
+                    rows = rows.hstack(decisions.slice(first, count)).filter(pl.col("removal_reasons").list.len() == 0)
+                    index = rows["repository_index"]
+                    rows = rows.hstack(known[index]).with_columns(split_of_rows(self.splits, self.inputs, unit, index))
+                    yield rows, wanted[group]
+                first += count
+
+
+COLUMNS = [
+    *("content", "language", "host", "repo_name", "commit_id", "path", "content_id", "file_id", "text_id"),
+    *("length_bytes", "encoding", "encoding_confidence", "generated_by", "line_count", "line_chars"),
+    *("repository_index", "max_line_length", "alnum_count", "length_chars", "token_count"),
+]
+
+
+@dataclass
+class OpenShard:
+    """Rows wait until they make a row group."""
+
+    writer: pq.ParquetWriter
+    _waiting: list[pa.Table] = field(default_factory=list)
+    _waiting_bytes: int = 0
+
+    def add(self, rows: pl.DataFrame) -> None:
+        table = publish(rows)
+        self._waiting.append(table)
+        self._waiting_bytes += table["content"].nbytes
+        if self._waiting_bytes >= GROUP_BYTES:
+            self.flush()
+
+    def flush(self) -> None:
+        if self._waiting:
+            table = pa.concat_tables(self._waiting)
+            self.writer.write_table(table, row_group_size=table.num_rows)
+        self._waiting, self._waiting_bytes = [], 0
+
+
+def publish(rows: pl.DataFrame) -> pa.Table:
+    """Rows of FILES with their decisions as rows of a release."""
+    published = rows.with_columns(
+        pl.col("file_id", "text_id", "cluster_id").bin.encode("hex"),
+        avg_line_length=ratio("line_chars", "line_count"),
+        alphanum_fraction=ratio("alnum_count", "length_chars"),
+    ).select(ROWS.names)
+    return published.to_arrow(compat_level=pl.CompatLevel.oldest()).cast(ROWS)

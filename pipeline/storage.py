@@ -1,0 +1,119 @@
+"""Every list, commit and delete of a workspace: the one place where folders and object stores differ.
+
+A file is final when it has its name: it is written beside it under a temporary name, synced, and renamed.
+"""
+
+import ctypes
+import errno
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+TEMPORARY = ".tmp-"  # in the name of every file that is not final
+
+
+@contextmanager
+def commit(path: Path) -> Iterator[Path]:
+    """A temporary path to write; it becomes `path` when the block ends, and vanishes when it raises."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.parent / f"{TEMPORARY}{os.getpid()}-{path.name}"
+    try:
+        yield temporary
+        sync(temporary)
+        temporary.replace(path)
+        sync(path.parent)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def sync(path: Path) -> None:
+    """The file or folder is on disk when this returns."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """`value` as JSON with sorted keys, so that equal values are equal bytes."""
+    with commit(path) as temporary:
+        temporary.write_text(json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False) + "\n")
+
+
+def read_json(path: Path) -> Any:
+    """The value in a JSON file."""
+    return json.loads(path.read_text())
+
+
+def sha256(path: Path) -> str:
+    """SHA-256 of the file's bytes, hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def digest(value: Any) -> str:
+    """A short name for a JSON value: 16 hexadecimal digits of its SHA-256."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def delete_tree(path: Path) -> None:
+    """The folder or file is gone; nothing happens when there is none."""
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def delete_strays(folder: Path, names: set[str]) -> None:
+    """Of the folder's files only those with these relative names are left."""
+    for path in folder.rglob("*"):
+        if path.is_file() and path.relative_to(folder).as_posix() not in names:
+            path.unlink()
+
+
+def sweep(folder: Path) -> None:
+    """Files that a killed run left unfinished are gone."""
+    for path in folder.rglob(f"{TEMPORARY}*"):
+        path.unlink(missing_ok=True)
+
+
+def link_or_copy(source: Path, target: Path) -> None:
+    """`target` has the bytes of `source`, without copying them where the file system can share them."""
+    with commit(target) as temporary:
+        temporary.unlink(missing_ok=True)
+        try:
+            temporary.hardlink_to(source)
+        except OSError:
+            shutil.copyfile(source, temporary)
+
+
+def swap(new: Path, current: Path) -> None:
+    """`new` takes the name `current` in one step: a reader sees the old folder or the new one. The old is deleted."""
+    if not current.exists():
+        new.rename(current)
+    elif _exchange(new, current):
+        delete_tree(new)
+    else:  # a file system without RENAME_EXCHANGE: a moment without a release, never a mixture
+        old = current.with_name(current.name + ".old")
+        current.rename(old)
+        new.rename(current)
+        delete_tree(old)
+    sync(current.parent)
+
+
+def _exchange(a: Path, b: Path) -> bool:
+    """The two names are exchanged by renameat2(2); False where the file system cannot."""
+    at_fdcwd, rename_exchange = -100, 2
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.renameat2(at_fdcwd, os.fsencode(a), at_fdcwd, os.fsencode(b), rename_exchange) == 0:
+        return True
+    if ctypes.get_errno() in (errno.EINVAL, errno.ENOSYS):
+        return False
+    raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()), str(a), None, str(b))

@@ -1,0 +1,168 @@
+"""Units and generations: which repositories become final together, and which are final already.
+
+`repositories/` holds the list. A generation `files/g001/` holds one list of repositories for each of its units, written
+once; a unit is committed when `unit-00012.json` is there, and never changed after that.
+"""
+
+import hashlib
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from pipeline import storage
+from pipeline.errors import UnitError
+from pipeline.workspace import Workspace
+
+MIN_UNITS = 64  # every worker of a small machine or cluster always has some
+REPOSITORIES_PER_UNIT = 200  # so that a killed worker loses minutes
+
+
+@dataclass(frozen=True, order=True)
+class Unit:
+    """A unit of a generation; its files lie beside each other under `path(suffix)`."""
+
+    folder: str  # of all generations
+    generation: int
+    number: int
+
+    @classmethod
+    def of(cls, workspace: Workspace, unit_id: int) -> "Unit":
+        """The unit with this id."""
+        return cls(str(workspace.files), unit_id >> 32, unit_id & 0xFFFFFFFF)
+
+    @property
+    def id(self) -> int:
+        """What flows through Beam: generation and number in one integer."""
+        return self.generation << 32 | self.number
+
+    @property
+    def name(self) -> str:
+        return f"g{self.generation:03d}/unit-{self.number:05d}"
+
+    def path(self, suffix: str) -> Path:
+        """`suffix` is one of list.parquet, parquet, signatures.npy, outcomes.parquet, json."""
+        return Path(self.folder) / f"{self.name}.{suffix}"
+
+    @property
+    def committed(self) -> bool:
+        return self.path("json").exists()
+
+    def commit(self) -> dict[str, Any]:
+        """What the unit's commit says. Raises UnitError when it cannot be read."""
+        try:
+            return dict(storage.read_json(self.path("json")))
+        except (OSError, ValueError) as error:
+            raise UnitError(f"{self.path('json')}: damaged ({error}); delete it and extract again") from None
+
+
+def range_count(repositories: int) -> int:
+    """A power of two: the number of ranges that the hashes of the keys are divided into."""
+    wanted = max(min(repositories, MIN_UNITS), repositories // REPOSITORIES_PER_UNIT, 1)
+    return 1 << (wanted - 1).bit_length()
+
+
+def range_of(repo_key: str, ranges: int) -> int:
+    """The range of a key: the top bits of its BLAKE2b, so that doubling the ranges halves each."""
+    return int.from_bytes(hashlib.blake2b(repo_key.encode(), digest_size=8).digest()) * ranges >> 64
+
+
+def generations(workspace: Workspace) -> list[int]:
+    """The generations that are planned completely, oldest first."""
+    plans = workspace.files.glob("g*/generation.json")
+    return sorted(int(match[1]) for plan in plans if (match := re.fullmatch(r"g(\d+)", plan.parent.name)))
+
+
+def units(workspace: Workspace) -> list[Unit]:
+    """The units of all generations, oldest first."""
+    return [
+        Unit(str(workspace.files), generation, number)
+        for generation in generations(workspace)
+        for number in storage.read_json(workspace.files / f"g{generation:03d}" / "generation.json")["units"]
+    ]
+
+
+def write_list(workspace: Workspace, repositories: pa.Table) -> None:
+    """The list, and with the first one the number of ranges for good."""
+    with storage.commit(workspace.repositories / "repositories.parquet") as temporary:
+        pq.write_table(repositories, temporary, compression="zstd")
+    ranges = workspace.repositories / "ranges.json"
+    if not ranges.exists():
+        storage.write_json(ranges, {"ranges": range_count(repositories.num_rows)})
+
+
+def read_list(workspace: Workspace) -> pa.Table:
+    """The list as LISTED."""
+    return pq.read_table(workspace.repositories / "repositories.parquet")
+
+
+def plan_generation(workspace: Workspace, large_bytes: int, limit: int | None = None) -> None:
+    """A new generation for the listed repositories that no generation has, if there are any.
+
+    `limit`: at most so many repositories over all generations, in the order of their hashes.
+    """
+    listed = read_list(workspace)
+    wanted = listed.filter(pc.is_null(listed["excluded"])).drop_columns(["excluded", "excluded_detail"])
+    planned = planned_keys(workspace)
+    waiting = wanted.filter(pc.invert(pc.is_in(wanted["repo_key"], value_set=planned)))
+    if limit is not None:
+        waiting = _first_by_hash(waiting, max(0, limit - len(planned)))
+    if waiting.num_rows:
+        _write_generation(workspace, waiting, large_bytes)
+
+
+def planned_keys(workspace: Workspace) -> pa.Array:
+    """The keys that some generation has."""
+    keys = [pq.read_table(unit.path("list.parquet"), columns=["repo_key"])["repo_key"] for unit in units(workspace)]
+    return pc.unique(pa.chunked_array([c for k in keys for c in k.chunks], pa.string())).cast(pa.string())
+
+
+def _first_by_hash(repositories: pa.Table, count: int) -> pa.Table:
+    order = sorted(range(repositories.num_rows), key=lambda i: range_of(repositories["repo_key"][i].as_py(), 1 << 64))
+    return repositories.take(sorted(order[:count]))
+
+
+def _write_generation(workspace: Workspace, repositories: pa.Table, large_bytes: int) -> None:
+    """The lists of the units, then the generation's own file, which makes them count."""
+    generation = max(generations(workspace), default=0) + 1
+    numbers = _unit_numbers(workspace, repositories, large_bytes)
+    for number in np.unique(numbers).tolist():
+        unit = Unit(str(workspace.files), generation, number)
+        with storage.commit(unit.path("list.parquet")) as temporary:
+            pq.write_table(repositories.filter(pa.array(numbers == number)), temporary, compression="zstd")
+    plan = {"units": np.unique(numbers).tolist(), "repositories": repositories.num_rows}
+    storage.write_json(workspace.files / f"g{generation:03d}" / "generation.json", plan)
+
+
+def _unit_numbers(workspace: Workspace, repositories: pa.Table, large_bytes: int) -> np.ndarray:
+    """int64, one for each repository: its range; a large one gets a number of its own behind the ranges."""
+    ranges = storage.read_json(workspace.repositories / "ranges.json")["ranges"]
+    numbers = np.array([range_of(key, ranges) for key in repositories["repo_key"].to_pylist()], np.int64)
+    large = pc.fill_null(pc.greater(repositories["pack_bytes"], large_bytes), False).to_numpy()
+    numbers[large] = ranges + np.arange(large.sum())
+    return numbers
+
+
+def by_size(waiting: Iterable[Unit]) -> list[Unit]:
+    """The largest first, so that workers that take turns end together."""
+
+    def pack_bytes(unit: Unit) -> int:
+        sizes = pq.read_table(unit.path("list.parquet"), columns=["pack_bytes"])["pack_bytes"]
+        return int(pc.sum(sizes).as_py() or 0)
+
+    return sorted(waiting, key=lambda unit: (-pack_bytes(unit), unit))
+
+
+def check(unit: Unit) -> None:
+    """Raises UnitError unless the unit's files have the hashes that its commit says."""
+    for name, known in unit.commit()["files"].items():
+        path = unit.path("json").parent / name
+        if not path.exists() or storage.sha256(path) != known["sha256"]:
+            what = "damaged" if path.exists() else "missing"
+            raise UnitError(f"{path}: {what}; delete {unit.path('json')} and run again to extract it anew")

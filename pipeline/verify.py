@@ -1,0 +1,57 @@
+"""Is a release what its manifest says? Hashes, rows and sums, computed again."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipeline import manifest, storage
+from pipeline.errors import CorpusError, ShardError
+from schemas.release import ROWS
+
+
+def verify(release: Path) -> dict[str, Any]:
+    """The manifest of a release that is whole. Raises ShardError with one line for each thing that is wrong."""
+    path = release / "manifest.json"
+    try:
+        values: dict[str, Any] = storage.read_json(path)
+    except FileNotFoundError:
+        raise ShardError(f"{release}: no manifest.json: not a release") from None
+    except (OSError, json.JSONDecodeError) as error:
+        raise ShardError(f"{path}: damaged: {error}") from None
+    wrong = list(_problems(release, values))
+    if wrong:
+        raise ShardError("\n".join(wrong))
+    return values
+
+
+def _problems(release: Path, values: dict[str, Any]) -> Iterator[str]:
+    for name, known in values["contents"].items():
+        yield from _problems_of_file(release / name, known, ROWS if name.startswith("data/") else None)
+    present = {path.relative_to(release).as_posix() for path in release.glob("*/**/*") if path.is_file()}
+    yield from (
+        f"{release / name}: not in the manifest" for name in sorted(present - set(values["contents"]) - UNLISTED)
+    )
+    try:
+        manifest.check_sums(values)
+    except CorpusError as error:
+        yield f"{release / 'manifest.json'}: {error}"
+
+
+UNLISTED = {"ledger/repositories.parquet"}
+
+
+def _problems_of_file(path: Path, known: dict[str, Any], schema: pa.Schema | None) -> Iterator[str]:
+    if not path.exists():
+        yield f"{path}: missing"
+    elif storage.sha256(path) != known["sha256"]:
+        yield f"{path}: damaged: its SHA-256 is not the manifest's"
+    else:
+        with pq.ParquetFile(path) as file:
+            if file.metadata.num_rows != known["rows"]:
+                yield f"{path}: {file.metadata.num_rows} rows, the manifest says {known['rows']}"
+            if schema is not None and not file.schema_arrow.equals(schema):
+                yield f"{path}: its columns are not those of a release"

@@ -1,0 +1,96 @@
+"""The folder that holds everything of a run, and who may write to it."""
+
+import errno
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline import storage
+from pipeline.config import Config
+from pipeline.errors import WorkspaceError
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """Where things are. Nothing is created by asking."""
+
+    root: Path
+
+    @property
+    def repositories(self) -> Path:
+        return self.root / "repositories"
+
+    @property
+    def files(self) -> Path:
+        return self.root / "files"
+
+    @property
+    def work(self) -> Path:
+        """What can be computed again: labels, networks, decisions, spilled runs."""
+        return self.root / "work"
+
+    @property
+    def journal(self) -> Path:
+        """What depends on time: seconds by stage. Never an input."""
+        return self.root / "journal"
+
+    @property
+    def release(self) -> Path:
+        return self.root / "release"
+
+    @property
+    def next_release(self) -> Path:
+        return self.root / "release.next"
+
+
+@contextmanager
+def opened(root: Path, config: Config) -> Iterator[Workspace]:
+    """The workspace, locked for this run and swept of what a killed one left.
+
+    Raises WorkspaceError when another run has it, it cannot be written, or it was made from another source.
+    """
+    workspace = Workspace(root.absolute())
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        lock = os.open(root / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
+    except OSError as error:
+        raise WorkspaceError(f"{root}: cannot be written ({error.strerror}); use --workspace DIR") from None
+    try:
+        _lock(lock, root)
+        _check_origin(workspace, config)
+        storage.sweep(workspace.root)
+        yield workspace
+    finally:
+        os.close(lock)
+
+
+def _lock(lock: int, root: Path) -> None:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        if error.errno not in (errno.EWOULDBLOCK, errno.EACCES):
+            raise
+        raise WorkspaceError(f"{root}: another stackyard run is using it; wait for it or use --workspace DIR") from None
+
+
+def _check_origin(workspace: Workspace, config: Config) -> None:
+    """A workspace belongs to one `[[source]]` list and one `[extract]`, since its units depend on them."""
+    file = workspace.root / "workspace.json"
+    resolved = config.resolved()
+    origin = {"layout": 1, "source": resolved["source"], "extract": resolved["extract"]}
+    if not file.exists():
+        try:
+            storage.write_json(file, origin)
+        except OSError as error:
+            raise WorkspaceError(f"{file}: cannot be written ({error.strerror}); use --workspace DIR") from None
+        return
+    known = storage.read_json(file)
+    for section in ("source", "extract"):
+        if known[section] != origin[section]:
+            raise WorkspaceError(
+                f"{workspace.root}: was made with another [{section}]; use --workspace DIR for this configuration, "
+                f"or put the section back as {file} has it"
+            )
