@@ -16,7 +16,7 @@ NUM_PERM = 256
 SHINGLE_WORDS = 5
 # The value of every permutation for a text without a shingle, as in datasketch.
 EMPTY = np.uint32(0xFFFFFFFF)
-# Shingles taken together in one sweep over the permutations; 8 fill the vector registers.
+# Shingles taken together in one sweep over the permutations: as many as the vector registers hold.
 GROUP = 8
 # Entries in the table of recently seen shingles: 32 kB, so that it stays in the nearest cache.
 SEEN_ENTRIES = 4_096
@@ -32,7 +32,7 @@ def signatures(buffer: NDArray[np.uint8], offsets: NDArray[np.int64]) -> tuple[N
     """Signatures [n, 256] and word counts [n] of n texts, text i being `buffer[offsets[i]:offsets[i + 1]]`.
 
     A text of fewer than 5 words has EMPTY throughout, as in datasketch. Raises ValueError where the offsets do not lie
-    in order inside the buffer. Cost: about 4 ns a byte of source code, 1 kB a text.
+    in order inside the buffer. Cost: about 4 ns a byte of source code; 1 kB a text, and 6 times the longest text.
     """
     buffer, offsets = read_only(buffer, offsets)
     count = len(offsets) - 1
@@ -78,7 +78,7 @@ def _is_word_byte() -> NDArray[np.uint64]:
 
 @njit(cache=True, nogil=True)
 def _room_for_words(text_bytes: int) -> int:
-    return text_bytes // 2 + 4
+    return text_bytes // 2 + 8
 
 
 @njit(cache=True, nogil=True)
@@ -101,48 +101,58 @@ def _sign_all(
         word_counts[text] = count
         shingles = max(count - SHINGLE_WORDS + 1, 0)
         _hash_shingles(words, hashes[:shingles])
-        distinct = _drop_repeats(hashes, shingles, seen, text + 1)
-        _lower(rows[text], hashes, distinct, permutations[0], permutations[1])
+        distinct = _drop_repeats(hashes[:shingles], seen, text + 1)
+        whole = (distinct + GROUP - 1) // GROUP * GROUP
+        hashes[distinct:whole] = hashes[max(distinct - 1, 0)]
+        _finalise(hashes[:whole])
+        rows[text] = EMPTY
+        _lower(rows[text], hashes[:whole], permutations[0], permutations[1])
 
 
 @njit(cache=True, nogil=True)
 def _hash_words(text: NDArray[np.uint8], is_word_byte: NDArray[np.uint64], words: NDArray[np.uint64]) -> int:
     """Write the hash of each word of `text` to `words`; the number of words.
 
-    Without a branch, because where a word ends cannot be predicted: every byte writes the hash so far, and the place
-    moves on after a word. Each multiplication waits for the one before, so two halves of the text are hashed at once.
+    Each multiplication waits for the one before, so two halves of the text are hashed at a time.
     """
-    middle = (len(text) + 1) // 2
-    while middle < len(text) and is_word_byte[text[middle]]:
-        middle += 1
-    left, right = text[:middle], text[middle:]
-    right_words = words[(middle + 1) // 2 + 1 :]
-    left_count = left_inside = right_count = right_inside = np.uint64(0)
+    size = np.uint64(len(text))
+    half = (size + np.uint64(1)) // np.uint64(2)
+    while half < size and is_word_byte[text[half]]:
+        half += np.uint64(1)
+    # the second half's words are written behind all room the first half's can need, and moved up in the end
+    gap = half // np.uint64(2) + np.uint64(2)
+    left_count, right_count = np.uint64(0), gap
+    left_inside = right_inside = np.uint64(0)
     left_hash = right_hash = FNV_BASIS
-    for i in range(len(right)):
-        is_word = is_word_byte[left[i]]
-        words[left_count] = left_hash
-        left_count += left_inside & ~is_word
-        left_hash = _extend(left_hash, left[i], is_word)
-        left_inside = is_word
-        is_word = is_word_byte[right[i]]
-        right_words[right_count] = right_hash
-        right_count += right_inside & ~is_word
-        right_hash = _extend(right_hash, right[i], is_word)
-        right_inside = is_word
-    for i in range(len(right), len(left)):
-        is_word = is_word_byte[left[i]]
-        words[left_count] = left_hash
-        left_count += left_inside & ~is_word
-        left_hash = _extend(left_hash, left[i], is_word)
-        left_inside = is_word
-    words[left_count] = left_hash
-    right_words[right_count] = right_hash
-    left_count += left_inside
-    right_count += right_inside
-    for i in range(right_count):
-        words[left_count + np.uint64(i)] = right_words[i]
-    return np.int64(left_count + right_count)
+    i = np.uint64(0)
+    while i < size - half:
+        byte, is_word = text[i], is_word_byte[text[i]]
+        left_count = _store(words, left_count, left_hash, left_inside & ~is_word)
+        left_hash, left_inside = _extend(left_hash, byte, is_word), is_word
+        byte, is_word = text[half + i], is_word_byte[text[half + i]]
+        right_count = _store(words, right_count, right_hash, right_inside & ~is_word)
+        right_hash, right_inside = _extend(right_hash, byte, is_word), is_word
+        i += np.uint64(1)
+    while i < half:
+        byte, is_word = text[i], is_word_byte[text[i]]
+        left_count = _store(words, left_count, left_hash, left_inside & ~is_word)
+        left_hash, left_inside = _extend(left_hash, byte, is_word), is_word
+        i += np.uint64(1)
+    left_count = _store(words, left_count, left_hash, left_inside)
+    right_count = _store(words, right_count, right_hash, right_inside)
+    for place in range(gap, right_count):
+        left_count = _store(words, left_count, words[place], np.uint64(1))
+    return np.int64(left_count)
+
+
+@njit(cache=True, nogil=True)
+def _store(words: NDArray[np.uint64], count: int, word_hash: int, is_whole: int) -> int:
+    """Write a hash at place `count`, and keep it there if the word is whole; the next place.
+
+    Without a branch, which would be mispredicted once a word and cost more than the hash.
+    """
+    words[count] = word_hash
+    return count + is_whole
 
 
 @njit(cache=True, nogil=True)
@@ -163,55 +173,43 @@ def _hash_shingles(words: NDArray[np.uint64], hashes: NDArray[np.uint32]) -> Non
 
 
 @njit(cache=True, nogil=True)
-def _drop_repeats(hashes: NDArray[np.uint32], count: int, seen: NDArray[np.uint64], text: int) -> int:
-    """Move the shingles not lately seen in `text`, finalised, to the front of `hashes`; their number.
+def _drop_repeats(hashes: NDArray[np.uint32], seen: NDArray[np.uint64], text: int) -> int:
+    """Move the shingles not lately seen in `text` to the front of `hashes`; their number.
 
     A minimum does not change with repeats, so a small table that forgets is enough. `text` is over 0 and tells its
     entries from those of other texts.
     """
     kept = np.uint64(0)
-    for i in range(count):
-        mixed = _finalise(hashes[i])
-        entry = np.uint64(text) << np.uint64(32) | np.uint64(mixed)
-        place = mixed & np.uint64(len(seen) - 1)
-        hashes[kept] = mixed
+    for i in range(len(hashes)):
+        entry = np.uint64(text) << np.uint64(32) | np.uint64(hashes[i])
+        place = entry % np.uint64(SEEN_ENTRIES)
+        hashes[kept] = hashes[i]
         kept += np.uint64(seen[place] != entry)
         seen[place] = entry
     return np.int64(kept)
 
 
 @njit(cache=True, nogil=True)
-def _finalise(value: int) -> int:
-    """MurmurHash3's 32-bit finaliser, which datasketch applies before the permutations."""
-    value = np.uint32(value ^ (value >> np.uint32(16)))
-    value = np.uint32(value * np.uint32(0x85EBCA6B))
-    value = np.uint32(value ^ (value >> np.uint32(13)))
-    value = np.uint32(value * np.uint32(0xC2B2AE35))
-    return np.uint32(value ^ (value >> np.uint32(16)))
+def _finalise(hashes: NDArray[np.uint32]) -> None:
+    """MurmurHash3's 32-bit finaliser in place, which datasketch applies before the permutations."""
+    for i in range(len(hashes)):
+        value = hashes[i]
+        value = np.uint32((value ^ (value >> np.uint32(16))) * np.uint32(0x85EBCA6B))
+        value = np.uint32((value ^ (value >> np.uint32(13))) * np.uint32(0xC2B2AE35))
+        hashes[i] = value ^ (value >> np.uint32(16))
 
 
 @njit(cache=True, nogil=True)
-def _lower(
-    row: NDArray[np.uint32], hashes: NDArray[np.uint32], count: int, a: NDArray[np.uint32], b: NDArray[np.uint32]
-) -> None:
-    """Set `row[k]` to the smallest `a[k] * hash + b[k]`, modulo 2^32, of `count` hashes.
+def _lower(row: NDArray[np.uint32], hashes: NDArray[np.uint32], a: NDArray[np.uint32], b: NDArray[np.uint32]) -> None:
+    """Lower `row[k]` to the smallest `a[k] * hash + b[k]`, modulo 2^32. `hashes` come in whole groups.
 
-    Eight hashes in one sweep, written out: the compiler then keeps them and the minima in vector registers. `hashes`
-    has room to fill the last eight with repeats.
+    The compiler writes the innermost loop out and takes 8 or 16 permutations in one instruction.
     """
-    row[:] = EMPTY
-    for i in range(count, (count + GROUP - 1) // GROUP * GROUP):
-        hashes[i] = hashes[count - 1]
-    for i in range(0, count, GROUP):
-        h0, h1, h2, h3 = hashes[i], hashes[i + 1], hashes[i + 2], hashes[i + 3]
-        h4, h5, h6, h7 = hashes[i + 4], hashes[i + 5], hashes[i + 6], hashes[i + 7]
+    for start in range(0, len(hashes), GROUP):
+        group = hashes[start : start + GROUP]
         for k in range(NUM_PERM):
-            low = min(row[k], _permute(h0, a[k], b[k]), _permute(h1, a[k], b[k]), _permute(h2, a[k], b[k]))
-            low = min(low, _permute(h3, a[k], b[k]), _permute(h4, a[k], b[k]), _permute(h5, a[k], b[k]))
-            row[k] = min(low, _permute(h6, a[k], b[k]), _permute(h7, a[k], b[k]))
-
-
-@njit(cache=True, nogil=True)
-def _permute(value: int, a: int, b: int) -> int:
-    # cast after each step: numba widens to 64 bits, and vectors of 32-bit products are twice as fast
-    return np.uint32(np.uint32(a * value) + b)
+            low = row[k]
+            for i in range(GROUP):
+                # cast after each step: numba widens to 64 bits, and vectors of 32-bit products are twice as fast
+                low = min(low, np.uint32(np.uint32(a[k] * group[i]) + b[k]))
+            row[k] = low

@@ -82,7 +82,7 @@ def _classes() -> NDArray[np.uint8]:
 def _byte_counts() -> NDArray[np.uint64]:
     """What each byte adds to the counts, which share a word (letters low, alphanumerics high), or SPECIAL."""
     counts = np.zeros(256, np.uint64)
-    counts[:128] = [_counts_of(class_) for class_ in _classes()[:128].tolist()]
+    counts[:128] = [_counts_of(class_) for class_ in _classes()[:128]]
     counts[list(b"\r\n")] = counts[0xC0:] = SPECIAL
     return counts
 
