@@ -1,0 +1,5 @@
+"""`python -m pipeline` is `stackyard`."""
+
+from pipeline.cli import main
+
+main()
