@@ -12,6 +12,7 @@ from importlib.resources import files
 from itertools import dropwhile
 
 LINGUIST_VERSION = "9.6.0"
+UNKNOWN = "unknown"  # where files without a language are counted and put
 
 _JSON = files("filters").joinpath("data", "languages.json").read_text("utf-8")
 _DATA: dict[str, dict[str, list[str]]] = json.loads(_JSON)["languages"]
@@ -249,16 +250,18 @@ def _without_suffix(name: str, head: bytes) -> tuple[str | None, str | None]:
     return None, None
 
 
-def slug(language: str) -> str:
+def slug(language: str | None) -> str:
     """The language's folder and configuration name: [a-z0-9+._-] only, decided once and safe for every reader.
+
+    `unknown`, which is no language's name, for None.
 
     Different for any two of `LANGUAGES`; never starts with a dot, a dash or an underscore (readers skip such folders).
     Raises ValueError where nothing would be left.
 
-    >>> [slug(language) for language in ("C++", "C#", "F*", "Jupyter Notebook")]
-    ['c++', 'c-sharp', 'f-star', 'jupyter-notebook']
+    >>> [slug(language) for language in ("C++", "C#", "F*", "Jupyter Notebook", None)]
+    ['c++', 'c-sharp', 'f-star', 'jupyter-notebook', 'unknown']
     """
-    words = language.lower().replace("#", " sharp ").replace("*", " star ").replace("'", "")
+    words = (language or UNKNOWN).lower().replace("#", " sharp ").replace("*", " star ").replace("'", "")
     name = re.sub(r"[^a-z0-9+._]+", "-", words).strip("-._")
     if not name:
         raise ValueError(f"language {language!r} has no letter or digit to name a folder by")

@@ -39,9 +39,18 @@ def front_matter(manifest: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def load_call(path: object, manifest: dict[str, Any]) -> str:
+    """How to load the largest language; not every language is in every split."""
+    languages = manifest["languages"]
+    folder = slug(max(languages, key=lambda name: (languages[name]["kept"] > 0, languages[name]["text_bytes"])))
+    split = _data_files(manifest["contents"], folder)[0]["split"]
+    return f'load_dataset("{path}", "{folder}", split="{split}")'
+
+
 def _data_files(shards: Iterable[str], folder: str) -> list[dict[str, str]]:
     """The splits that there are: a pattern without a file would be an error for readers."""
-    present = {name.split("/")[2].split("-")[0] for name in shards if folder in ("*", name.split("/")[1])}
+    named = [name.split("/") for name in shards if name.startswith("data/")]
+    present = {name.split("-")[0] for _, inside, name in named if folder in ("*", inside)}
     return [{"split": split, "path": f"data/{folder}/{split}-*.parquet"} for split in SPLITS if split in present]
 
 
@@ -53,8 +62,7 @@ def _sections(manifest: dict[str, Any]) -> list[str]:
         f"Version {manifest['version']}: {files['published']:,} files of source code in {len(kept)} languages, "
         f"{files['text_bytes']:,} bytes of text, from {repositories['ok']:,} repositories.",
         "## How to load",
-        "```python\nfrom datasets import load_dataset\n\n"
-        f'rows = load_dataset("PATH", "{slug(max(kept, key=lambda n: kept[n]["text_bytes"]))}", split="train")\n```'
+        f"```python\nfrom datasets import load_dataset\n\nrows = {load_call('PATH', manifest)}\n```"
         if kept
         else "Nothing was kept.",
         "## What came in, and what is here",

@@ -3,12 +3,14 @@
 import errno
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from pipeline.errors import ConfigError, CorpusError, WorkspaceError
+from pipeline.errors import ConfigError, CorpusError, Interrupted, WorkspaceError
 
 app = typer.Typer(
     help="From a list of repository names to a code dataset. Options for Beam follow --.",
@@ -36,7 +38,10 @@ def init(path: Annotated[Path, typer.Argument(help="where to write it")] = Path(
 
     if path.exists():
         raise ConfigError(f"{path}: exists; move it away or name another file")
-    path.write_text(default_file().read_text())
+    try:
+        path.write_text(default_file().read_text())
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be written ({error.strerror})") from None
     print(path)
 
 
@@ -124,7 +129,7 @@ def _run(
 
     settings = configuration.load(config)
     git.version()
-    with opened(workspace, settings) as space:
+    with opened(workspace, settings) as space, _interruptible():
         from pipeline import corpus  # imports Beam, which takes a second: after everything that can be wrong
         from pipeline.engine import Engine
 
@@ -142,6 +147,15 @@ def _run(
             print(report.status(space))
 
 
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Ctrl-C is one line; Typer would say no more than "Aborted"."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise Interrupted("stopped; nothing committed is lost, run again to go on") from None
+
+
 def main() -> None:
     """Runs the command; every error that a user can act on is one line on stderr."""
     try:
@@ -154,6 +168,3 @@ def main() -> None:
             raise
         print(f"stackyard: {error.filename or 'writing'}: {error.strerror}; nothing committed is lost", file=sys.stderr)
         sys.exit(1)
-    except KeyboardInterrupt:
-        print("stackyard: stopped; nothing committed is lost, run again to go on", file=sys.stderr)
-        sys.exit(130)

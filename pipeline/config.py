@@ -68,7 +68,7 @@ class Split(Section):
 class Release(Section):
     name: Annotated[str, Field(min_length=1)] = "My code dataset"
     version: Annotated[str, Field(pattern=r"^\d+\.\d+\.\d+$")] = "0.1.0"
-    shard_bytes: Annotated[int, Field(ge=1_000_000, le=2_000_000_000)] = 500_000_000
+    shard_bytes: Annotated[int, Field(ge=1_000_000, le=2_000_000_000)] = 256_000_000
     compression_level: Annotated[int, Field(ge=1, le=19)] = 3
 
 
@@ -147,17 +147,24 @@ def _check_rules(rules: dict[str, dict[str, Any]]) -> None:
         for key, value in given.items():
             if key not in defaults:
                 raise _RuleError(("rules", name, key), f"no such key{_nearest(key, defaults)}")
-            if not _same_type(value, defaults[key]):
-                kind = type(defaults[key]).__name__
-                raise _RuleError(("rules", name, key), f"needs a {kind}, not {value!r}")
+            if not _fits(value, defaults[key]):
+                raise _RuleError(("rules", name, key), f"needs {WANTED[type(defaults[key])]}, not {value!r}")
 
 
-def _same_type(value: Any, default: Any) -> bool:
+WANTED = {
+    bool: "true or false",
+    int: "a whole number, 0 or more",
+    float: "a fraction, 0 to 1",
+    list: "a list of strings",
+}
+
+
+def _fits(value: Any, default: Any) -> bool:
     if isinstance(default, list):
         return isinstance(value, list) and all(isinstance(item, str) for item in value)
     if isinstance(default, float):
-        return isinstance(value, int | float) and not isinstance(value, bool)
-    return type(value) is type(default) and (isinstance(default, bool) or value >= 0)
+        return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1
+    return type(value) is type(default) and (isinstance(default, bool) or 0 <= value < 2**63)
 
 
 def _reason(error: Any) -> str:

@@ -30,7 +30,7 @@ from pipeline.transforms import Exchange, ForEach, Return
 from pipeline.workspace import Workspace
 from schemas.release import REPOSITORIES
 
-PARALLEL_BYTES = 64 << 20  # of text: below, starting worker processes takes longer than the work
+PARALLEL_BYTES = 256 << 20  # of text: below, starting worker processes takes longer than the work
 MAX_BUGS, MAX_BUG_FRACTION = 3, 0.005  # of repositories: what a run shrugs off, and from where it stops
 
 
@@ -122,7 +122,10 @@ class Run:
         done = folder / "done.json"
         if self.skip_committed and done.exists():
             return
-        with progress(stage, "units", len(self.known.unit_ids), lambda: len(list(folder.glob("g*/*.parquet")))):
+        find = folder.rglob
+        with progress(
+            stage, "units", len(self.known.unit_ids), lambda: len({path.with_suffix("") for path in find("unit-*")})
+        ):
             make()
         storage.write_json(done, {})
 

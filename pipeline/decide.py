@@ -68,13 +68,13 @@ class EmitCandidates:
 
 
 def _reasons(labels: Path, unit: Unit) -> pa.ChunkedArray:
-    return pq.read_table(labels / f"{unit.name}.parquet")["removal_reasons"]
+    return parquet.read(labels / f"{unit.name}.parquet")["removal_reasons"]
 
 
 def known_of_repositories(unit: Unit) -> pl.DataFrame:
     """What the archive knows of a unit's repositories, in the order of their indices."""
     columns = ["star_events_count", "fork_events_count", "first_seen"]
-    return pl.DataFrame(pl.from_arrow(pq.read_table(unit.path("outcomes.parquet"), columns=columns)))
+    return parquet.read_frame(unit.path("outcomes.parquet"), columns)
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ The FnApiRunner is built here, because the stock one loses the options of its wo
 was killed; its workers are started here, so that they are watched and end with the run.
 """
 
+import contextlib
 import json
 import logging
 import os
@@ -20,6 +21,7 @@ from typing import Any, ClassVar
 logging.basicConfig(level=logging.CRITICAL)  # before Beam, which otherwise prints what it misses and each traceback
 
 import apache_beam as beam
+import grpc  # type: ignore[import-untyped]  # ships no stubs
 from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions, StandardOptions
 from apache_beam.portability import python_urns
 from apache_beam.portability.api import beam_provision_api_pb2
@@ -31,6 +33,17 @@ from pipeline import errors
 from pipeline.errors import WorkerError
 
 ERROR_MARK = "stackyard-error:"
+
+_thread_failed = threading.excepthook
+
+
+def _but_not_of_lost_connections(told: threading.ExceptHookArgs) -> None:
+    """Beam's threads end with an RpcError when their worker is gone: no traceback for that, the run says why."""
+    if not issubclass(told.exc_type, grpc.RpcError):
+        _thread_failed(told)
+
+
+threading.excepthook = _but_not_of_lost_connections
 
 
 @dataclass(frozen=True)
@@ -102,13 +115,24 @@ class _Handler(worker_handlers.GrpcWorkerHandler):  # type: ignore[misc]  # Beam
         self.ended.append(f"signal {-status}" if status < 0 else f"exit status {status}")
         for other in list(self.alive):
             other._process.kill()
-        while not self._closing:  # Beam may ask for more before it notices
+        with contextlib.suppress(Exception):  # it may be broken already
+            self.data_conn.close()  # wakes who waits for its output
+        while not self._closing:  # and who waits for an answer, also to what is asked before Beam notices
             self.control_conn.abort(WorkerError(self.ended[0]))
             time.sleep(0.2)
 
     def stop_worker(self) -> None:
         self._closing = True
         self._process.wait()
+
+
+def _silence_channels(problem: threading.ExceptHookArgs) -> None:
+    """Beam's threads that read from a worker end with a traceback when it dies; `_Handler` says so in one line."""
+    if not (problem.thread and problem.thread.name in ("beam_control_read", "read_grpc_client_inputs")):
+        threading.__excepthook__(problem)
+
+
+threading.excepthook = _silence_channels
 
 
 class Guarded:

@@ -6,7 +6,8 @@ CorpusError
 ├── RepositoryError    one repository failed: its outcome, the run goes on
 ├── UnitError          a unit file is damaged
 ├── ShardError         a release file is damaged
-└── WorkerError        a worker stopped: nothing committed is lost, run again
+├── WorkerError        a worker stopped: nothing committed is lost, run again
+└── Interrupted        Ctrl-C: nothing committed is lost, run again
 """
 
 
@@ -43,3 +44,7 @@ class ShardError(CorpusError):
 
 class WorkerError(CorpusError):
     pass
+
+
+class Interrupted(CorpusError):
+    exit_code = 130

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from pipeline import git, parquet, storage
 from pipeline.config import Extract
@@ -46,10 +45,12 @@ class ExtractUnit:
         profile = Profile()
         self.workspace.work.mkdir(parents=True, exist_ok=True)
         with (
-            tempfile.TemporaryDirectory(prefix=f"unit-{unit.number:05d}-", dir=self.workspace.work) as folder,
-            git.skeleton(self.limits.git_timeout_s) as bones,
+            tempfile.TemporaryDirectory(
+                prefix=f"{storage.TEMPORARY}unit-{unit.number:05d}-", dir=self.workspace.work
+            ) as folder,
+            git.skeleton(self.limits.git_timeout_s, folder) as bones,
         ):
-            repositories = pq.read_table(unit.path("list.parquet")).to_pylist()
+            repositories = parquet.read(unit.path("list.parquet")).to_pylist()
             outcomes = [Outcome(index, listed) for index, listed in enumerate(repositories)]
             runs = SortedRuns(Path(folder))
             for outcome in outcomes:

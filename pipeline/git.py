@@ -103,9 +103,9 @@ class Skeleton:
 
 
 @contextmanager
-def skeleton(timeout_s: int) -> Iterator[Skeleton]:
-    """A skeleton in the system's temporary folder, gone at the end."""
-    with tempfile.TemporaryDirectory(prefix="stackyard-git-") as name:
+def skeleton(timeout_s: int, inside: str | None = None) -> Iterator[Skeleton]:
+    """A skeleton `inside` a folder, else in the system's temporary one; gone at the end."""
+    with tempfile.TemporaryDirectory(prefix="stackyard-git-", dir=inside) as name:
         folder = Path(name)
         for inner in ("objects/info", "objects/pack", "refs/heads"):
             (folder / inner).mkdir(parents=True)
@@ -135,24 +135,29 @@ def open_snapshot(path: Path, bones: Skeleton) -> Snapshot | None:
     if not path.exists():
         raise RepositoryError("not_found", "the folder is gone")
     folder = (path / ".git" if (path / ".git").exists() else path).absolute()
-    asked = ["--show-object-format", "--path-format=absolute", "--git-path", "objects"]
+    asked = ["rev-parse", "--show-object-format", "--path-format=absolute", "--git-path", "objects", "HEAD^{commit}"]
     try:
-        object_format, objects = _output(["rev-parse", *asked], bones, folder).decode().splitlines()
-    except (RepositoryError, ValueError) as error:
-        raise RepositoryError("not_git", getattr(error, "detail", "not a git repository")) from None
-    if object_format != "sha1":
-        raise RepositoryError("unsupported", f"object format {object_format}")
-    try:
-        commit = _output(["rev-parse", "--verify", "--quiet", "HEAD^{commit}"], bones, folder).decode().strip()
-    except RepositoryError:
+        said = os.fsdecode(_output(asked, bones, folder))
+    except RepositoryError as error:
+        if error.code == "timeout":
+            raise
         _check_empty(folder, bones)
         return None
-    return Snapshot(commit, Path(objects))
+    object_format, _, rest = said.removesuffix("\n").partition("\n")
+    objects, _, commit_id = rest.rpartition("\n")  # a folder's name may hold a newline
+    if object_format != "sha1":
+        raise RepositoryError("unsupported", f"object format {object_format}")
+    return Snapshot(commit_id, Path(objects))
 
 
 def _check_empty(folder: Path, bones: Skeleton) -> None:
     """Returns for a repository without refs; raises the reason why HEAD of another has no commit."""
-    if not _output(["for-each-ref", "--count=1"], bones, folder):
+    try:
+        refs = _output(["for-each-ref", "--count=1"], bones, folder)
+    except RepositoryError as error:
+        known = error.code == "timeout" or "missing object" in error.detail
+        raise error if known else RepositoryError("not_git", error.detail) from None
+    if not refs:
         return
     try:
         _output(["rev-parse", "--verify", "--quiet", "HEAD"], bones, folder)

@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
-import pyarrow.parquet as pq
 
-from pipeline import storage
+from pipeline import parquet, storage
 from pipeline.errors import WorkspaceError
 from pipeline.units import Unit, read_list, units
 from pipeline.workspace import Workspace
@@ -53,8 +52,7 @@ def gather(workspace: Workspace) -> tuple[Inputs, pl.DataFrame]:
 
 
 def _outcomes(unit: Unit) -> pl.DataFrame:
-    frame = pl.from_arrow(pq.read_table(unit.path("outcomes.parquet")))
-    assert isinstance(frame, pl.DataFrame)
+    frame = parquet.read_frame(unit.path("outcomes.parquet"))
     return frame.with_columns(unit_id=pl.lit(unit.id)).with_row_index("repository_index")
 
 
@@ -113,7 +111,7 @@ def read(path: Path) -> Inputs:
 
 def repo_keys(unit: Unit) -> list[str]:
     """The keys of a unit's repositories in the order of their numbers."""
-    keys: list[str] = pq.read_table(unit.path("outcomes.parquet"), columns=["repo_key"])["repo_key"].to_pylist()
+    keys: list[str] = parquet.read(unit.path("outcomes.parquet"), ["repo_key"])["repo_key"].to_pylist()
     return keys
 
 

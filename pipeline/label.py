@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
-import pyarrow.parquet as pq
 
 from filters.label import expressions, label
 from pipeline import inputs, parquet, storage
@@ -49,6 +48,4 @@ def _columns(rules: Mapping[str, Mapping[str, Any]]) -> list[str]:
 
 def read_columns(unit: Unit, columns: list[str]) -> pl.DataFrame:
     """Columns of a unit's files; never the text."""
-    frame = pl.from_arrow(pq.read_table(unit.path("parquet"), columns=columns))
-    assert isinstance(frame, pl.DataFrame)
-    return frame
+    return parquet.read_frame(unit.path("parquet"), columns)

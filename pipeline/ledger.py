@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
-import pyarrow.parquet as pq
 
 from filters.rules import RULES
 from pipeline import parquet, storage
@@ -34,9 +33,9 @@ class LedgerTask:
 def ledger_tasks(rows_by_unit: Mapping[int, int]) -> list[LedgerTask]:
     """The units in order, cut where enough files have come together."""
     packed: list[list[int]] = []
-    size = FILES_PER_LEDGER
+    size = 0
     for unit_id, rows in rows_by_unit.items():
-        if size + rows > FILES_PER_LEDGER:
+        if not packed or size + rows > FILES_PER_LEDGER:
             packed.append([])
             size = 0
         packed[-1].append(unit_id)
@@ -69,7 +68,7 @@ class WriteLedger:
 
     def _removed(self, unit: Unit) -> pl.DataFrame:
         used = {name for rule in RULES.values() for name in rule.value.meta.root_names()}
-        decisions = pl.DataFrame(pl.from_arrow(pq.read_table(self.decisions / f"{unit.name}.parquet")))
+        decisions = parquet.read_frame(self.decisions / f"{unit.name}.parquet")
         files = read_columns(unit, [*(name for name in LEDGER_FILES if name not in used), *sorted(used)])
         return files.hstack(decisions).filter(pl.col("removal_reasons").list.len() > 0)
 

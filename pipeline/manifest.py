@@ -12,8 +12,10 @@ from typing import Any
 
 import polars as pl
 
+from filters.language import UNKNOWN
 from pipeline import git, parquet, storage
 from pipeline.config import Config
+from pipeline.decide import EXACT_DUPLICATE
 from pipeline.errors import CorpusError
 from pipeline.label import SUPERSEDED
 from pipeline.ledger import written_names
@@ -97,15 +99,17 @@ def _files(summaries: list[dict[str, Any]], shards: list[Shard]) -> dict[str, in
 
 
 def _languages(summaries: list[dict[str, Any]], shards: list[Shard]) -> dict[str, dict[str, int]]:
-    """By language, `null` for none: files and bytes that came in, and that are published."""
+    """By language, `unknown` for none: files and bytes that came in, and that are published."""
     found: dict[str, Counter[str]] = {}
     for summary in summaries:
         for row in summary["languages"]:
-            found.setdefault(row["language"] or "", Counter()).update(entries=row["files"], entry_bytes=row["bytes"])
+            found.setdefault(row["language"] or UNKNOWN, Counter()).update(
+                entries=row["files"], entry_bytes=row["bytes"]
+            )
     for shard in shards:
-        found[shard.language].update(kept=shard.rows, text_bytes=shard.text_bytes)
+        found[shard.language or UNKNOWN].update(kept=shard.rows, text_bytes=shard.text_bytes)
     fields = ("entries", "entry_bytes", "kept", "text_bytes")
-    return {name or "null": {field: found[name][field] for field in fields} for name in sorted(found)}
+    return {name: {field: found[name][field] for field in fields} for name in sorted(found)}
 
 
 def _reasons(summaries: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
@@ -114,7 +118,7 @@ def _reasons(summaries: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
     by_language: dict[str, Counter[str]] = {}
     for row in (row for summary in summaries for row in summary["reasons"]):
         found.setdefault(row["reason"], Counter()).update({k: row[k] for k in ("files", "alone", "bytes")})
-        by_language.setdefault(row["reason"], Counter()).update({row["language"] or "null": row["files"]})
+        by_language.setdefault(row["reason"], Counter()).update({row["language"] or UNKNOWN: row["files"]})
     return {
         reason: dict(found[reason]) | {"languages": dict(sorted(by_language[reason].items()))}
         for reason in sorted(found)
@@ -132,13 +136,33 @@ def check_sums(manifest: dict[str, Any]) -> None:
     """Raises CorpusError unless everything that came in is accounted for exactly once."""
     repositories, files = manifest["repositories"], manifest["files"]
     outcomes = sum(repositories[name] for name in ("ok", "empty", "failed", "excluded", "pending"))
-    published = sum(known["rows"] for name, known in manifest["contents"].items() if name.startswith("data/"))
+    languages, reasons = manifest["languages"].values(), manifest["reasons"]
+    by_reason = {name: row["files"] for name, row in reasons.items()}
+    by_language = {name: sum(row["languages"].values()) for name, row in reasons.items()}
+    rows: Counter[str] = Counter()
+    text_bytes = 0
+    for name, known in manifest["contents"].items():
+        rows[name if name == "ledger/repositories.parquet" else name.split("/")[0]] += known["rows"]
+        text_bytes += known.get("text_bytes", 0)
     sums = {
         "repositories listed and their outcomes": (repositories["listed"], outcomes),
+        "repositories listed and rows of their table": (repositories["listed"], rows["ledger/repositories.parquet"]),
+        "repositories failed or excluded and their codes": (
+            repositories["failed"] + repositories["excluded"],
+            sum(repositories["codes"].values()),
+        ),
+        "files and their outcomes": (files["entries"], files["superseded"] + files["removed"] + files["published"]),
         "files kept and files published": (files["kept"], files["published"]),
-        "files published and rows of the shards": (files["published"], published),
-        "files and their languages": (files["entries"], sum(v["entries"] for v in manifest["languages"].values())),
-        "kept files and their languages": (files["kept"], sum(v["kept"] for v in manifest["languages"].values())),
+        "files published and rows of the shards": (files["published"], rows["data"]),
+        "files published and their splits": (files["published"], sum(manifest["splits"]["rows"].values())),
+        "files and their languages": (files["entries"], sum(row["entries"] for row in languages)),
+        "kept files and their languages": (files["kept"], sum(row["kept"] for row in languages)),
+        "bytes of text and their languages": (files["text_bytes"], sum(row["text_bytes"] for row in languages)),
+        "bytes of text and those of the shards": (files["text_bytes"], text_bytes),
+        "reasons and rows of the ledger": (sum(by_reason.values()), rows["ledger"]),
+        "reasons and their languages": (by_reason, by_language),
+        "superseded files and their reason": (files["superseded"], by_reason.get(SUPERSEDED, 0)),
+        "copies and rows of the clusters": (by_reason.get(EXACT_DUPLICATE, 0), rows["clusters"]),
     }
     for what, (left, right) in sums.items():
         if left != right:

@@ -16,7 +16,8 @@ from pipeline.workspace import Workspace
 from schemas.release import ROWS
 
 MAX_SLICES = 1_000  # in a shard: so many row groups are opened for it
-TASK_BYTES = 64 << 20  # of text: small shards are written together, since they read the same row groups
+TASK_BYTES = 64 << 20  # of text that the small shards of one task have
+SMALL_BYTES = 8 << 20  # of text: below, a shard reads more than it writes
 WRITER = 1  # raise when the same specification gives other bytes
 
 
@@ -34,7 +35,7 @@ class Shard:
     """Everything that a shard's bytes depend on is in `digest`."""
 
     name: str  # data/python/train-00000-of-00003.parquet
-    language: str
+    language: str | None
     split: str
     rows: int
     text_bytes: int
@@ -46,7 +47,7 @@ def plan(
     workspace: Workspace, decisions: Path, unit_ids: Iterable[int], shard_bytes: int, compression: int
 ) -> list[Shard]:
     """All shards of the release, by language and split."""
-    found: dict[tuple[str, str], list[tuple[Slice, dict[str, Any]]]] = defaultdict(list)
+    found: dict[tuple[str | None, str], list[tuple[Slice, dict[str, Any]]]] = defaultdict(list)
     for unit_id in unit_ids:
         unit = Unit.of(workspace, unit_id)
         summary = storage.read_json(decisions / f"{unit.name}.json")
@@ -74,7 +75,7 @@ def _packed(
 
 
 def _shards(
-    language: str, split: str, packed: list[list[tuple[Slice, dict[str, Any]]]], compression: int
+    language: str | None, split: str, packed: list[list[tuple[Slice, dict[str, Any]]]], compression: int
 ) -> Iterator[Shard]:
     for number, items in enumerate(packed):
         name = f"data/{slug(language)}/{split}-{number:05d}-of-{len(packed):05d}.parquet"
@@ -92,17 +93,24 @@ def _shards(
 
 
 def tasks(shards: list[Shard]) -> list[list[Shard]]:
-    """Shards that one call writes: a large one alone, small ones together; the largest task first."""
-    small = [shard for shard in shards if shard.text_bytes < TASK_BYTES // 8]
-    together: list[list[Shard]] = [[shard] for shard in shards if shard.text_bytes >= TASK_BYTES // 8]
+    """Shards that one call writes, since they read the same row groups; the largest task first.
+
+    A large shard takes the small ones of its language along (the other splits); small languages go together.
+    """
+    large = {shard.language: [shard] for shard in reversed(shards) if shard.text_bytes >= SMALL_BYTES}  # its first one
+    alone = [[s] for s in shards if s.text_bytes >= SMALL_BYTES and s is not large[s.language][0]]
+    together: list[list[Shard]] = []
     size = TASK_BYTES
-    for shard in small:
-        if size + shard.text_bytes > TASK_BYTES:
+    for shard in (shard for shard in shards if shard.text_bytes < SMALL_BYTES):
+        if shard.language in large:
+            large[shard.language].append(shard)
+            continue
+        if not together or size + shard.text_bytes > TASK_BYTES:
             together.append([])
             size = 0
         together[-1].append(shard)
         size += shard.text_bytes
-    return sorted(together, key=lambda task: -sum(shard.text_bytes for shard in task))
+    return sorted([*large.values(), *alone, *together], key=lambda task: -sum(shard.text_bytes for shard in task))
 
 
 def write_task(path: Path, task: list[Shard]) -> None:

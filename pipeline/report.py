@@ -6,9 +6,9 @@ from typing import Any
 
 import polars as pl
 
-from filters.language import slug
 from pipeline import inputs, storage, units
-from pipeline.errors import CorpusError
+from pipeline.card import load_call
+from pipeline.errors import WorkspaceError
 from pipeline.manifest import repository_counts
 from pipeline.workspace import Workspace
 
@@ -36,10 +36,8 @@ def released(manifest: dict[str, Any], release: Path, profile: dict[str, float])
         f"release       {release}",
         f"card          {release / 'README.md'}",
     ]
-    kept = {name: row for name, row in manifest["languages"].items() if row["kept"]}
-    if kept:
-        first = slug(max(kept, key=lambda name: kept[name]["text_bytes"]))
-        lines.append(f'load          datasets.load_dataset("{release}", "{first}", split="train")')
+    if files["published"]:
+        lines.append(f"load          datasets.{load_call(release, manifest)}")
     return "\n".join(lines)
 
 
@@ -76,7 +74,7 @@ def status(workspace: Workspace) -> str:
     ]
     try:
         repositories = inputs.gather(workspace)[1]
-    except CorpusError:
+    except WorkspaceError:
         lines.append(f"repositories  {units.read_list(workspace).num_rows:>12,} listed, none extracted yet")
     else:
         lines.insert(0, _repositories(repository_counts(repositories)))

@@ -50,7 +50,7 @@ class WriteShards:
                 for rows, takers in self._kept_rows(Unit.of(self.workspace, unit_id), wanted[unit_id]):
                     for shard in takers:
                         of_split = pl.col("split") == SPLITS.index(shard.split)
-                        of_shard = (pl.col("language") == shard.language) & of_split
+                        of_shard = pl.col("language").eq_missing(pl.lit(shard.language)) & of_split
                         opened[shard.name].add(rows.filter(of_shard))
 
     def _reuse(self, shard: Shard) -> bool:
@@ -87,9 +87,9 @@ class WriteShards:
 
     def _kept_rows(self, unit: Unit, wanted: dict[int, list[Shard]]) -> Iterator[tuple[pl.DataFrame, list[Shard]]]:
         """The kept rows of the wanted row groups, in order, and who takes some of them."""
-        decisions = pl.DataFrame(pl.from_arrow(pq.read_table(self.decisions / f"{unit.name}.parquet")))
+        decisions = parquet.read_frame(self.decisions / f"{unit.name}.parquet")
         known = known_of_repositories(unit)
-        with pq.ParquetFile(unit.path("parquet"), page_checksum_verification=True) as file:
+        with parquet.opened(unit.path("parquet")) as file:
             first = 0
             for group in range(file.num_row_groups):
                 count = file.metadata.row_group(group).num_rows
@@ -135,6 +135,7 @@ def publish(rows: pl.DataFrame) -> pa.Table:
     """Rows of FILES with their decisions as rows of a release."""
     published = rows.with_columns(
         pl.col("file_id", "text_id", "cluster_id").bin.encode("hex"),
+        is_generated=pl.col("generated_by").is_not_null(),
         avg_line_length=ratio("line_chars", "line_count"),
         alphanum_fraction=ratio("alnum_count", "length_chars"),
     ).select(ROWS.names)

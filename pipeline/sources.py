@@ -67,11 +67,15 @@ def _in_directory(folder: Path, name: str) -> Iterator[Listed]:
     if not root.is_dir():
         raise ConfigError(f"source: directories: {name!r}: no such folder (relative to {folder or '.'})")
     for path in _git_folders(root):
-        inner = path.relative_to(root).as_posix().removesuffix(".git")
+        inner = path.relative_to(root).as_posix()
         parts = [part for part in inner.split("/") if part != "."]
-        above = root.absolute().parts[-max(1, 2 - len(parts)) :] if len(parts) < 2 else ()
-        repo_name = "/".join((*above, *parts))
+        above = Path(os.path.normpath(root.absolute())).parts[-max(1, 2 - len(parts)) :] if len(parts) < 2 else ()
+        repo_name = "/".join((*above, *parts)).removesuffix(".git")
         location = os.path.relpath(path, folder or ".")
+        try:
+            (repo_name + location).encode()
+        except UnicodeEncodeError:
+            raise ConfigError(f"source: directories: {os.fsencode(path)!r}: not UTF-8; rename the folder") from None
         yield _listed("local", repo_name, location=location, pack_bytes=_pack_bytes(path))
 
 
@@ -110,7 +114,7 @@ def _in_names_file(path: Path) -> Iterator[Listed]:
     except (pa.ArrowInvalid, UnicodeDecodeError, csv.Error) as error:
         raise ConfigError(f"source: names: {path}: damaged: {error}") from None
     for number, name in names:
-        yield _named(name, f"{path}:{number}")
+        yield _named(str(name or ""), f"{path}:{number}")  # a cell may be empty or a number
 
 
 def _names(path: Path) -> Iterator[tuple[int, str]]:

@@ -99,7 +99,8 @@ def _order(keys: list[pl.DataFrame], failed: Sequence[int]) -> pl.DataFrame:
     large = pl.col("text_bytes").sum().over("is_text", "language") >= LARGE_LANGUAGE_BYTES
     rows = rows.with_columns(large=large & pl.col("is_text"))
     rows = rows.sort(["is_text", "large", *ORDER[1:]], descending=[True, True, *DESCENDING[1:]], nulls_last=True)
-    section = pl.when(pl.col("large")).then(pl.col("language")).rle_id() + pl.col("is_text").rle_id()
+    language = pl.when(pl.col("large")).then(pl.col("language").fill_null(""))  # null: a small one
+    section = language.rle_id() + pl.col("is_text").rle_id()
     inside = pl.struct(
         pl.col("text_bytes").cum_sum().over("section") // GROUP_BYTES,
         pl.int_range(pl.len()).over("section") // GROUP_ROWS,

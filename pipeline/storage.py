@@ -14,7 +14,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-TEMPORARY = ".tmp-"  # in the name of every file that is not final
+from pipeline.errors import UnitError
+
+TEMPORARY = ".tmp-"  # in the name of every file that is not final, and of folders that only one call needs
 
 
 @contextmanager
@@ -48,8 +50,26 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def read_json(path: Path) -> Any:
-    """The value in a JSON file."""
-    return json.loads(path.read_text())
+    """The value in a JSON file. Raises UnitError when it is damaged."""
+    try:
+        return json.loads(path.read_text())
+    except ValueError as error:
+        raise damaged(path, error) from None
+
+
+def damaged(path: Path, error: Exception) -> UnitError:
+    """What to tell of a workspace's file that cannot be read: which one, why, and what to do."""
+    place = next((folder for folder in path.parents if folder.name in ("files", "repositories", "work")), path.parent)
+    if place.name == "work":
+        remedy = f"delete {place} and run again"
+    elif path.name == "repositories.parquet":
+        remedy = "run `stackyard list` again"
+    elif path.name.startswith("unit-") and not path.name.endswith(".list.parquet"):
+        remedy = f"delete {path.with_name(path.name.partition('.')[0] + '.json')} and extract again"
+    else:
+        remedy = "put it back from a copy, or use another --workspace"
+    what = f"damaged ({str(error).splitlines()[0]})" if path.exists() else "missing"
+    return UnitError(f"{path}: {what}; {remedy}")
 
 
 def sha256(path: Path) -> str:
@@ -72,16 +92,19 @@ def delete_tree(path: Path) -> None:
 
 
 def delete_strays(folder: Path, names: set[str]) -> None:
-    """Of the folder's files only those with these relative names are left."""
-    for path in folder.rglob("*"):
-        if path.is_file() and path.relative_to(folder).as_posix() not in names:
+    """Of the folder's files only those with these relative names are left, and no empty folder."""
+    for path in sorted(folder.rglob("*"), reverse=True):  # what is inside comes before its folder
+        if path.is_dir():
+            if not any(path.iterdir()):
+                path.rmdir()
+        elif path.relative_to(folder).as_posix() not in names:
             path.unlink()
 
 
 def sweep(folder: Path) -> None:
-    """Files that a killed run left unfinished are gone."""
-    for path in folder.rglob(f"{TEMPORARY}*"):
-        path.unlink(missing_ok=True)
+    """Files and folders that a killed run left unfinished are gone."""
+    for path in list(folder.rglob(f"{TEMPORARY}*")):
+        delete_tree(path)
 
 
 def link_or_copy(source: Path, target: Path) -> None:

@@ -16,11 +16,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from pipeline import storage
+from pipeline import parquet, storage
 from pipeline.errors import UnitError
 from pipeline.workspace import Workspace
 
 MIN_UNITS = 64  # every worker of a small machine or cluster always has some
+COMMITTED = {"files", "repositories", "rows", "bugs"}  # what readers of a commit ask for
 REPOSITORIES_PER_UNIT = 200  # so that a killed worker loses minutes
 
 
@@ -56,10 +57,10 @@ class Unit:
 
     def commit(self) -> dict[str, Any]:
         """What the unit's commit says. Raises UnitError when it cannot be read."""
-        try:
-            return dict(storage.read_json(self.path("json")))
-        except (OSError, ValueError) as error:
-            raise UnitError(f"{self.path('json')}: damaged ({error}); delete it and extract again") from None
+        values = storage.read_json(self.path("json"))
+        if not isinstance(values, dict) or not COMMITTED.issubset(values):
+            raise storage.damaged(self.path("json"), ValueError("keys are missing"))
+        return values
 
 
 def range_count(repositories: int) -> int:
@@ -99,7 +100,7 @@ def write_list(workspace: Workspace, repositories: pa.Table) -> None:
 
 def read_list(workspace: Workspace) -> pa.Table:
     """The list as LISTED."""
-    return pq.read_table(workspace.repositories / "repositories.parquet")
+    return parquet.read(workspace.repositories / "repositories.parquet")
 
 
 def plan_generation(workspace: Workspace, large_bytes: int, limit: int | None = None) -> None:
@@ -119,13 +120,13 @@ def plan_generation(workspace: Workspace, large_bytes: int, limit: int | None = 
 
 def planned_keys(workspace: Workspace) -> pa.Array:
     """The keys that some generation has."""
-    keys = [pq.read_table(unit.path("list.parquet"), columns=["repo_key"])["repo_key"] for unit in units(workspace)]
+    keys = [parquet.read(unit.path("list.parquet"), ["repo_key"])["repo_key"] for unit in units(workspace)]
     return pc.unique(pa.chunked_array([c for k in keys for c in k.chunks], pa.string())).cast(pa.string())
 
 
 def _first_by_hash(repositories: pa.Table, count: int) -> pa.Table:
     order = sorted(range(repositories.num_rows), key=lambda i: range_of(repositories["repo_key"][i].as_py(), 1 << 64))
-    return repositories.take(sorted(order[:count]))
+    return repositories.take(pa.array(sorted(order[:count]), pa.int64()))
 
 
 def _write_generation(workspace: Workspace, repositories: pa.Table, large_bytes: int) -> None:
@@ -153,7 +154,7 @@ def by_size(waiting: Iterable[Unit]) -> list[Unit]:
     """The largest first, so that workers that take turns end together."""
 
     def pack_bytes(unit: Unit) -> int:
-        sizes = pq.read_table(unit.path("list.parquet"), columns=["pack_bytes"])["pack_bytes"]
+        sizes = parquet.read(unit.path("list.parquet"), ["pack_bytes"])["pack_bytes"]
         return int(pc.sum(sizes).as_py() or 0)
 
     return sorted(waiting, key=lambda unit: (-pack_bytes(unit), unit))

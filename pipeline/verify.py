@@ -1,6 +1,5 @@
 """Is a release what its manifest says? Hashes, rows and sums, computed again."""
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,9 +19,12 @@ def verify(release: Path) -> dict[str, Any]:
         values: dict[str, Any] = storage.read_json(path)
     except FileNotFoundError:
         raise ShardError(f"{release}: no manifest.json: not a release") from None
-    except (OSError, json.JSONDecodeError) as error:
-        raise ShardError(f"{path}: damaged: {error}") from None
-    wrong = list(_problems(release, values))
+    except (OSError, CorpusError):
+        raise ShardError(f"{path}: damaged: it cannot be read") from None
+    try:
+        wrong = list(_problems(release, values))
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ShardError(f"{path}: damaged: {error!r}") from None
     if wrong:
         raise ShardError("\n".join(wrong))
     return values

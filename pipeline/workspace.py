@@ -89,7 +89,7 @@ def _check_origin(workspace: Workspace, config: Config) -> None:
         return
     known = storage.read_json(file)
     for section in ("source", "extract"):
-        if known[section] != origin[section]:
+        if known.get(section) != origin[section]:
             raise WorkspaceError(
                 f"{workspace.root}: was made with another [{section}]; use --workspace DIR for this configuration, "
                 f"or put the section back as {file} has it"

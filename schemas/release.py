@@ -9,12 +9,14 @@ from schemas.repositories import OUTCOMES
 ROWS = pa.schema(
     [
         column("content", pa.string(), "the file's text", nullable=False),
-        column("language", pa.string(), "GitHub Linguist's name"),
+        column("language", pa.string(), "GitHub Linguist's name; null when it knows none"),
         *[FILES.field(name) for name in ("host", "repo_name", "commit_id", "path", "content_id")],
         column("file_id", pa.string(), "BLAKE2b-128 of host/owner/name, NUL, path, hexadecimal", nullable=False),
         column("text_id", pa.string(), "BLAKE2b-128 of the text as UTF-8, hexadecimal", nullable=False),
         column("length_bytes", pa.int64(), "size of the blob", unit="bytes", nullable=False),
-        *[FILES.field(name) for name in ("encoding", "encoding_confidence", "generated_by", "line_count")],
+        *[FILES.field(name) for name in ("encoding", "encoding_confidence")],
+        column("is_generated", pa.bool_(), "a program wrote it", nullable=False),
+        FILES.field("line_count"),
         column("max_line_length", pa.int64(), "longest line", unit="characters"),
         column("avg_line_length", pa.float64(), "mean line; null for an empty file", unit="characters"),
         column(
