@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 # Beam starts workers as fresh interpreters: byte code and kernels are compiled once, here.
 STAMP := $(VENV)/.ready
 
-.PHONY: help run test lint format bench pins clean
+.PHONY: help run test slow lint format bench pins clean
 
 help: ## this list
 	@grep -E '^[a-z]+:.*##' Makefile | sed 's/:.*## /\t/' | expand -t 10
@@ -22,6 +22,9 @@ run: $(STAMP) ## the main job: the demo corpus to a finished release
 
 test: $(STAMP) lint ## everything that must hold
 	$(BIN)/pytest -q
+
+slow: $(STAMP) ## many kills, memory: what takes minutes
+	$(BIN)/pytest -q -m slow
 
 lint: $(STAMP) ## format, lint, types
 	$(BIN)/ruff format --check .

@@ -33,7 +33,7 @@ def _texts(path: Path, bones: git.Skeleton) -> dict[bytes, bytes]:
         if snapshot is None:
             return {}
         entries = [entry for entry in git.list_entries(snapshot, bones, 10**6) if entry.mode in (0o100644, 0o100755)]
-        blobs = git.read_blobs(snapshot, [entry.content_id for entry in entries], bones)
+        blobs = git.read_objects(snapshot, [entry.content_id for entry in entries], bones)
         return {entry.path: blob for entry, blob in zip(entries, blobs, strict=True) if blob is not None}
     except git.RepositoryError:
         return {}

@@ -261,7 +261,13 @@ def slug(language: str | None) -> str:
     >>> [slug(language) for language in ("C++", "C#", "F*", "Jupyter Notebook", None)]
     ['c++', 'c-sharp', 'f-star', 'jupyter-notebook', 'unknown']
     """
-    words = (language or UNKNOWN).lower().replace("#", " sharp ").replace("*", " star ").replace("'", "")
+    words = (
+        (UNKNOWN if language is None else language)
+        .lower()
+        .replace("#", " sharp ")
+        .replace("*", " star ")
+        .replace("'", "")
+    )
     name = re.sub(r"[^a-z0-9+._]+", "-", words).strip("-._")
     if not name:
         raise ValueError(f"language {language!r} has no letter or digit to name a folder by")

@@ -39,7 +39,7 @@ def init(path: Annotated[Path, typer.Argument(help="where to write it")] = Path(
     if path.exists():
         raise ConfigError(f"{path}: exists; move it away or name another file")
     try:
-        path.write_text(default_file().read_text())
+        path.write_text(default_file().read_text("utf-8"), "utf-8")
     except OSError as error:
         raise ConfigError(f"{path}: cannot be written ({error.strerror})") from None
     print(path)

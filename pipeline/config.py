@@ -84,8 +84,16 @@ class Config(Section):
     release: Release = Release()
 
     def resolved(self) -> dict[str, Any]:
-        """Every value in force, defaults included, as JSON values; without the folder, so that it can be published."""
+        """Every value in force, defaults included, as JSON values; without the folder."""
         return self.model_dump(mode="json", exclude={"folder"}) | {"rules": resolved_rules(self.rules)}
+
+    def published(self) -> dict[str, Any]:
+        """As `resolved`, with nothing of this machine: of absolute paths only the last part."""
+        values = self.resolved()
+        for source in values["source"]:
+            for kind in ("directories", "names"):
+                source[kind] = [Path(name).name if Path(name).is_absolute() else name for name in source[kind]]
+        return values
 
 
 SECTIONS: dict[str, type[Section]] = {
@@ -111,7 +119,7 @@ def _thresholds(rule: Any) -> dict[str, Any]:
 def load(path: Path) -> Config:
     """The configuration in a TOML file. Raises ConfigError: one line with the file, the line and what to do."""
     try:
-        text = path.read_text()
+        text = path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
         raise ConfigError(f"{path}: cannot be read ({reason}); `stackyard init` writes a configuration") from None

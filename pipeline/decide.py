@@ -6,7 +6,6 @@ Only ids move. A file that breaks a rule is never the one that stays, so it cann
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,8 +17,8 @@ from filters.keep import keep_ranks
 from pipeline import blocks, parquet, storage
 from pipeline.label import read_columns
 from pipeline.networks import SPLITS, split_of_rows
+from pipeline.run import Folders
 from pipeline.units import Unit
-from pipeline.workspace import Workspace
 from schemas.decisions import DECISIONS
 
 EXACT_DUPLICATE = "exact_duplicate"
@@ -40,21 +39,18 @@ def candidate_type(order: Sequence[str]) -> np.dtype:
 class EmitCandidates:
     """Call it with a unit's id."""
 
-    workspace: Workspace
-    inputs: Path
-    labels: Path
-    splits: Path
+    folders: Folders
     order: Sequence[str]
     partitions: int
 
     def __call__(self, unit_id: int) -> Iterator[tuple[int, bytes]]:
         """(partition, block of candidates): every file with a text."""
-        unit = Unit.of(self.workspace, unit_id)
+        unit = Unit.of(self.folders.workspace, unit_id)
         files = read_columns(unit, ["text_id", "file_id", "path", "length_bytes", "repository_index"])
         files = files.with_columns(
             path_depth=pl.col("path").str.count_matches("/", literal=True),
-            has_reason=pl.Series(pa.compute.list_value_length(_reasons(self.labels, unit))) > 0,
-            split=split_of_rows(self.splits, self.inputs, unit, files["repository_index"]),
+            has_reason=pl.Series(pa.compute.list_value_length(_reasons(self.folders, unit))) > 0,
+            split=split_of_rows(self.folders, unit, files["repository_index"]),
         ).with_row_index("row")
         files = files.hstack(known_of_repositories(unit)[files["repository_index"]]).filter(
             pl.col("text_id").is_not_null()
@@ -67,8 +63,8 @@ class EmitCandidates:
         yield from blocks.split(records, records["text"][:, 0], self.partitions)
 
 
-def _reasons(labels: Path, unit: Unit) -> pa.ChunkedArray:
-    return parquet.read(labels / f"{unit.name}.parquet")["removal_reasons"]
+def _reasons(folders: Folders, unit: Unit) -> pa.ChunkedArray:
+    return parquet.read(folders.labels / f"{unit.name}.parquet")["removal_reasons"]
 
 
 def known_of_repositories(unit: Unit) -> pl.DataFrame:
@@ -81,8 +77,8 @@ def known_of_repositories(unit: Unit) -> pl.DataFrame:
 class ChooseKept:
     """Call it with a partition and its blocks."""
 
+    folders: Folders
     order: Sequence[str]
-    folder: Path
 
     def __call__(self, partition: int, candidates: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
         """(unit id, block of VERDICT) for every file that has equals. Writes how many texts cross the splits."""
@@ -96,7 +92,9 @@ class ChooseKept:
         verdicts["kept"] = records["file"][first]
         verdicts["size"] = np.repeat(sizes, sizes)
         verdicts["has_kept"] = ~records["has_reason"][first]
-        storage.write_json(self.folder / f"overlap/part-{partition:05d}.json", _overlap(records["split"], bounds))
+        storage.write_json(
+            self.folders.decisions / f"overlap/part-{partition:05d}.json", _overlap(records["split"], bounds)
+        )
         several = verdicts["size"] > 1
         yield from blocks.by_number(verdicts[several], records["unit"][several])
 
@@ -120,22 +118,18 @@ def _sorted(records: np.ndarray) -> np.ndarray:
 class WriteDecisions:
     """Call it with a unit's id and its blocks of verdicts."""
 
-    workspace: Workspace
-    inputs: Path
-    labels: Path
-    splits: Path
-    folder: Path
+    folders: Folders
 
     def __call__(self, unit_id: int, verdicts: Iterable[bytes]) -> tuple[()]:
         """Writes DECISIONS and their summary."""
-        unit = Unit.of(self.workspace, unit_id)
+        unit = Unit.of(self.folders.workspace, unit_id)
         files = read_columns(unit, ["file_id", "text_id", "language", "length_bytes", "repository_index"])
-        decisions = decide(files, _reasons(self.labels, unit), blocks.join(verdicts, VERDICT))
-        with storage.commit(self.folder / f"{unit.name}.parquet") as temporary:
+        decisions = decide(files, _reasons(self.folders, unit), blocks.join(verdicts, VERDICT))
+        with storage.commit(self.folders.decisions / f"{unit.name}.parquet") as temporary:
             parquet.write(temporary, decisions.to_arrow(), DECISIONS)
-        split = split_of_rows(self.splits, self.inputs, unit, files["repository_index"])
+        split = split_of_rows(self.folders, unit, files["repository_index"])
         rows = files.hstack(decisions).with_columns(split)
-        storage.write_json(self.folder / f"{unit.name}.json", _summary(rows, _group_of_rows(unit)))
+        storage.write_json(self.folders.decisions / f"{unit.name}.json", _summary(rows, _group_of_rows(unit)))
         return ()
 
 

@@ -126,15 +126,6 @@ class _Handler(worker_handlers.GrpcWorkerHandler):  # type: ignore[misc]  # Beam
         self._process.wait()
 
 
-def _silence_channels(problem: threading.ExceptHookArgs) -> None:
-    """Beam's threads that read from a worker end with a traceback when it dies; `_Handler` says so in one line."""
-    if not (problem.thread and problem.thread.name in ("beam_control_read", "read_grpc_client_inputs")):
-        threading.__excepthook__(problem)
-
-
-threading.excepthook = _silence_channels
-
-
 class Guarded:
     """A function for workers whose errors reach the parent in one line, whatever Beam does to tracebacks."""
 

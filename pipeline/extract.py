@@ -80,7 +80,7 @@ class ExtractUnit:
             bug = f"{type(error).__name__} {traceback_hash(error)}"
             outcome.fail("bug", bug)
             with storage.commit(self.workspace.journal / f"bugs/{bug}.txt") as temporary:
-                temporary.write_text(f"{outcome.listed['repo_key']}\n{traceback.format_exc()}")
+                temporary.write_text(f"{outcome.listed['repo_key']}\n{traceback.format_exc()}", "utf-8")
 
 
 @dataclass

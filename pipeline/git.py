@@ -48,8 +48,11 @@ SETTINGS = {
 }
 
 
+TREE = 0o040000
+
+
 class Entry(NamedTuple):
-    """One line of the tree. `size` is None for submodules and for blobs that are not there."""
+    """One line of the tree. `size` is None for folders, submodules and blobs that are not there."""
 
     mode: int
     content_id: str
@@ -109,8 +112,8 @@ def skeleton(timeout_s: int, inside: str | None = None) -> Iterator[Skeleton]:
         folder = Path(name)
         for inner in ("objects/info", "objects/pack", "refs/heads"):
             (folder / inner).mkdir(parents=True)
-        (folder / "HEAD").write_text("ref: refs/heads/_none_\n")
-        (folder / "config").write_text("[core]\n\trepositoryformatversion = 0\n\tbare = true\n")
+        (folder / "HEAD").write_text("ref: refs/heads/_none_\n", "utf-8")
+        (folder / "config").write_text("[core]\n\trepositoryformatversion = 0\n\tbare = true\n", "utf-8")
         yield Skeleton(folder, timeout_s)
 
 
@@ -167,8 +170,11 @@ def _check_empty(folder: Path, bones: Skeleton) -> None:
 
 
 def list_entries(snapshot: Snapshot, bones: Skeleton, max_files: int) -> list[Entry]:
-    """Every entry of the commit's tree in git's order. Raises RepositoryError: too_many_files, corrupt, timeout."""
-    arguments = ["ls-tree", "-r", "-z", "-l", "--full-tree", snapshot.commit_id]
+    """Every entry of the commit's tree in git's order, its folders (mode TREE) among them.
+
+    Raises RepositoryError: too_many_files, corrupt, timeout.
+    """
+    arguments = ["ls-tree", "-r", "-t", "-z", "-l", "--full-tree", snapshot.commit_id]
     entries: list[Entry] = []
     with _running(arguments, bones, objects=snapshot.objects) as running:
         rest = b""
@@ -188,8 +194,8 @@ def _entry(line: bytes) -> Entry:
     return Entry(int(mode, 8), oid.decode(), int(size) if size.isdigit() else None, path)
 
 
-def read_blobs(snapshot: Snapshot, content_ids: Sequence[str], bones: Skeleton) -> Iterator[bytes | None]:
-    """The blobs in the order asked; None for one that is not there. Each is checked against its id.
+def read_objects(snapshot: Snapshot, content_ids: Sequence[str], bones: Skeleton) -> Iterator[bytes | None]:
+    """Blobs and trees in the order asked; None for one that is not there. Each is checked against its id.
 
     Raises RepositoryError: corrupt, timeout.
     """
@@ -204,12 +210,12 @@ def read_blobs(snapshot: Snapshot, content_ids: Sequence[str], bones: Skeleton) 
             if header[1:] == [b"missing"]:
                 yield None
                 continue
-            blob = out.read(int(header[2])) if header[1:2] == [b"blob"] else b""
+            content = out.read(int(header[2])) if len(header) == 3 else b""
             if out.read(1) != b"\n":
                 raise running.failure()
-            if hashlib.sha1(b"blob %d\0" % len(blob) + blob).hexdigest() != content_id:
+            if hashlib.sha1(b"%b %d\0" % (header[1], len(content)) + content).hexdigest() != content_id:
                 raise RepositoryError("corrupt", f"object {content_id} does not have its hash")
-            yield blob
+            yield content
 
 
 def _ask(process: "subprocess.Popen[bytes]", content_ids: Sequence[str]) -> None:
@@ -234,8 +240,8 @@ class _Running:
         self._timeout_s = timeout_s
         self._hidden = str(hidden)
         self._said: list[bytes] = []
-        self._listening = threading.Thread(target=self._listen, args=(process.stderr,), daemon=True)
-        self._listening.start()
+        self.listening = threading.Thread(target=self._listen, args=(process.stderr,), daemon=True)
+        self.listening.start()
 
     def _listen(self, stderr: IO[bytes]) -> None:
         """Keeps the first lines and reads the rest, so that git never waits for us."""
@@ -249,7 +255,7 @@ class _Running:
         status = self.process.wait()
         if status in (137, -signal.SIGKILL):  # the wrapper's `timeout -s KILL`
             return RepositoryError("timeout", f"git was ended after {self._timeout_s} s ([extract] git_timeout_s)")
-        self._listening.join()
+        self.listening.join()
         said = b"".join(self._said).decode("utf-8", "backslashreplace").replace(self._hidden, "")
         line = said.strip().split("\n")[0] or f"git ended with status {status}"
         return RepositoryError("corrupt", "".join(c if c.isprintable() else "?" for c in line)[:200])
@@ -275,4 +281,5 @@ def _running(
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
+        running.listening.join(timeout=10)  # before `owner` closes the pipe that it reads
         running.out.close()

@@ -1,17 +1,19 @@
 """What a release is made from: the committed units, and which of their repositories count."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
 from pipeline import parquet, storage
-from pipeline.errors import WorkspaceError
+from pipeline.errors import CorpusError, WorkspaceError
 from pipeline.units import Unit, read_list, units
 from pipeline.workspace import Workspace
+
+MAX_BUGS, MAX_BUG_FRACTION = 3, 0.005  # of repositories: what a run shrugs off, and from where it stops
 
 
 @dataclass(frozen=True)
@@ -22,7 +24,6 @@ class Inputs:
     digest: str
     offsets: dict[int, int]
     superseded: dict[int, list[int]]
-    repository_count: int
 
     @property
     def unit_ids(self) -> list[int]:
@@ -44,10 +45,10 @@ def gather(workspace: Workspace) -> tuple[Inputs, pl.DataFrame]:
     good = pl.col("outcome").ne("failed").any().over("repo_key")
     outcomes = outcomes.with_columns(counts=pl.when(good).then(newest.fill_null(False)).otherwise(last))
     old = outcomes.filter(~pl.col("counts")).group_by("unit_id").agg("repository_index").sort("unit_id")
-    sizes = {unit.id: unit_rows for unit, unit_rows in zip(committed, _counts(committed), strict=True)}
-    starts = dict(zip(sizes, _starts(sizes.values()), strict=True))
+    counts = [sum(unit.commit()["repositories"].values()) for unit in committed]
+    starts = dict(zip((unit.id for unit in committed), accumulate(counts, initial=0), strict=False))
     superseded = {row["unit_id"]: sorted(row["repository_index"]) for row in old.iter_rows(named=True)}
-    inputs = Inputs(storage.digest(commits), starts, superseded, outcomes.height)
+    inputs = Inputs(storage.digest(commits), starts, superseded)
     return inputs, _with_pending(workspace, outcomes)
 
 
@@ -56,22 +57,9 @@ def _outcomes(unit: Unit) -> pl.DataFrame:
     return frame.with_columns(unit_id=pl.lit(unit.id)).with_row_index("repository_index")
 
 
-def _counts(committed: Iterable[Unit]) -> list[int]:
-    return [sum(unit.commit()["repositories"].values()) for unit in committed]
-
-
-def _starts(sizes: Iterable[int]) -> list[int]:
-    starts, total = [], 0
-    for size in sizes:
-        starts.append(total)
-        total += size
-    return starts
-
-
 def _with_pending(workspace: Workspace, outcomes: pl.DataFrame) -> pl.DataFrame:
     """Every listed repository once with one outcome: ok, empty, failed, excluded or pending."""
-    listed = pl.from_arrow(read_list(workspace))
-    assert isinstance(listed, pl.DataFrame)
+    listed = pl.DataFrame(pl.from_arrow(read_list(workspace)))
     counting = outcomes.filter("counts").select(
         "repo_key", "outcome", "code", "detail", "commit_id", "entry_count", "text_count", "text_bytes"
     )
@@ -92,7 +80,6 @@ def write(path: Path, inputs: Inputs) -> None:
             "digest": inputs.digest,
             "offsets": {str(unit_id): start for unit_id, start in inputs.offsets.items()},
             "superseded": {str(unit_id): indices for unit_id, indices in inputs.superseded.items()},
-            "repository_count": inputs.repository_count,
         },
     )
 
@@ -105,7 +92,6 @@ def read(path: Path) -> Inputs:
         values["digest"],
         {int(unit_id): start for unit_id, start in sorted(values["offsets"].items(), key=lambda item: int(item[0]))},
         {int(unit_id): indices for unit_id, indices in values["superseded"].items()},
-        values["repository_count"],
     )
 
 
@@ -115,8 +101,26 @@ def repo_keys(unit: Unit) -> list[str]:
     return keys
 
 
-def bug_details(unit: Unit) -> list[str]:
-    """What a unit says of its repositories that failed with a bug."""
-    if not unit.committed:
-        return []
-    return _outcomes(unit).filter(pl.col("code") == "bug")["detail"].to_list()
+def check_complete(repositories: pl.DataFrame) -> None:
+    """Raises CorpusError while listed repositories wait to be extracted."""
+    pending = repositories.filter(pl.col("outcome") == "pending").height
+    if pending:
+        raise CorpusError(
+            f"release: {pending} of {repositories.height} repositories are not extracted yet; run `stackyard extract`, "
+            "or release what is there with --partial"
+        )
+
+
+def check_bugs(workspace: Workspace) -> None:
+    """Raises CorpusError when too many repositories failed for reasons that nobody foresaw."""
+    committed = [unit for unit in units(workspace) if unit.committed]
+    commits = [unit.commit() for unit in committed]
+    bugs = sum(commit["bugs"] for commit in commits)
+    repositories = sum(sum(commit["repositories"].values()) for commit in commits)
+    if bugs > max(MAX_BUGS, MAX_BUG_FRACTION * repositories):
+        failed = pl.concat([_outcomes(unit) for unit in committed]).filter(pl.col("code") == "bug")
+        names = failed["detail"].value_counts(sort=True)["detail"].head(3).to_list()
+        raise CorpusError(
+            f"extract: {bugs} of {repositories} repositories failed with bugs of stackyard itself, more than it "
+            f"goes on with; please report {', '.join(names)}: see {workspace.journal / 'bugs'}"
+        )

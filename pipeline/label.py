@@ -2,15 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import polars as pl
 
 from filters.label import expressions, label
 from pipeline import inputs, parquet, storage
+from pipeline.run import Folders
 from pipeline.units import Unit
-from pipeline.workspace import Workspace
 from schemas.decisions import LABELS
 
 SUPERSEDED = "superseded"  # a newer generation has read this repository again
@@ -20,23 +19,21 @@ SUPERSEDED = "superseded"  # a newer generation has read this repository again
 class LabelUnit:
     """Call it with a unit's id."""
 
-    workspace: Workspace
-    inputs: Path
+    folders: Folders
     rules: Mapping[str, Mapping[str, Any]]
-    folder: Path
 
     def __call__(self, unit_id: int) -> None:
         """Writes the unit's labels; LABELS."""
-        unit = Unit.of(self.workspace, unit_id)
+        unit = Unit.of(self.folders.workspace, unit_id)
         files = read_columns(unit, _columns(self.rules))
         reasons = label(files, self.rules)
-        superseded = inputs.read(self.inputs).superseded.get(unit_id, [])
+        superseded = inputs.read(self.folders.inputs).superseded.get(unit_id, [])
         if superseded:
             old = files["repository_index"].is_in(superseded)
             reasons = pl.select(
                 pl.when(old).then(pl.lit([SUPERSEDED])).otherwise(reasons).alias("removal_reasons")
             ).to_series()
-        with storage.commit(self.folder / f"{unit.name}.parquet") as temporary:
+        with storage.commit(self.folders.labels / f"{unit.name}.parquet") as temporary:
             parquet.write(temporary, pl.DataFrame({"removal_reasons": reasons}).to_arrow(), LABELS)
 
 

@@ -11,8 +11,8 @@ import polars as pl
 from filters.rules import RULES
 from pipeline import parquet, storage
 from pipeline.label import read_columns
+from pipeline.run import Folders
 from pipeline.units import Unit
-from pipeline.workspace import Workspace
 from schemas.release import CLUSTERS, LEDGER
 
 FILES_PER_LEDGER = 1_000_000  # files of the units whose removed files one ledger file holds
@@ -47,8 +47,7 @@ def ledger_tasks(rows_by_unit: Mapping[int, int]) -> list[LedgerTask]:
 class WriteLedger:
     """Call it with a task's number."""
 
-    workspace: Workspace
-    decisions: Path
+    folders: Folders
     rules: Mapping[str, Mapping[str, Any]]
     tasks: list[LedgerTask]
 
@@ -57,18 +56,18 @@ class WriteLedger:
         task = self.tasks[number]
         for kind, schema in (("ledger", LEDGER), ("clusters", CLUSTERS)):
             with (
-                storage.commit(self.workspace.next_release / task.name(kind)) as temporary,
+                storage.commit(self.folders.workspace.next_release / task.name(kind)) as temporary,
                 parquet.writer(temporary, schema, 3) as writer,
             ):
                 for unit_id in task.unit_ids:
-                    removed = self._removed(Unit.of(self.workspace, unit_id))
+                    removed = self._removed(Unit.of(self.folders.workspace, unit_id))
                     table = (ledger_rows(removed, self.rules) if kind == "ledger" else cluster_rows(removed)).to_arrow()
                     if table.num_rows:
                         writer.write_table(table.select(schema.names).cast(schema), row_group_size=table.num_rows)
 
     def _removed(self, unit: Unit) -> pl.DataFrame:
         used = {name for rule in RULES.values() for name in rule.value.meta.root_names()}
-        decisions = parquet.read_frame(self.decisions / f"{unit.name}.parquet")
+        decisions = parquet.read_frame(self.folders.decisions / f"{unit.name}.parquet")
         files = read_columns(unit, [*(name for name in LEDGER_FILES if name not in used), *sorted(used)])
         return files.hstack(decisions).filter(pl.col("removal_reasons").list.len() > 0)
 

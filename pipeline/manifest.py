@@ -6,7 +6,6 @@ It is written last. A release whose sums differ gets none.
 import importlib.metadata
 import platform
 from collections import Counter
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -14,45 +13,36 @@ import polars as pl
 
 from filters.language import UNKNOWN
 from pipeline import git, parquet, storage
-from pipeline.config import Config
 from pipeline.decide import EXACT_DUPLICATE
 from pipeline.errors import CorpusError
 from pipeline.label import SUPERSEDED
 from pipeline.ledger import written_names
 from pipeline.plan import Shard
+from pipeline.run import Folders, Run
 from pipeline.units import Unit
-from pipeline.workspace import Workspace
 
 VERSIONED = ("apache-beam", "datasketch", "numba", "numpy", "polars", "pyarrow", "stackyard")
 
 
-def build(
-    workspace: Workspace,
-    config: Config,
-    decisions: Path,
-    written: Path,
-    repositories: pl.DataFrame,
-    unit_ids: Iterable[int],
-    shards: list[Shard],
-    overlap: dict[str, Any],
-) -> dict[str, Any]:
+def build(run: Run, shards: list[Shard]) -> dict[str, Any]:
     """The manifest's values. Raises CorpusError when the sums differ."""
-    units = [Unit.of(workspace, unit_id) for unit_id in unit_ids]
-    summaries = [storage.read_json(decisions / f"{unit.name}.json") for unit in units]
-    files = {shard.name: _shard(shard, storage.read_json(written / f"{shard.digest}.json")) for shard in shards}
+    workspace, config, folders = run.workspace, run.config, run.folders
+    units = [Unit.of(workspace, unit_id) for unit_id in run.unit_ids]
+    summaries = [storage.read_json(folders.decisions / f"{unit.name}.json") for unit in units]
+    files = {shard.name: _shard(shard, storage.read_json(folders.written / f"{shard.digest}.json")) for shard in shards}
     files |= {name: _other(workspace.next_release / name) for name in written_names(workspace.next_release)}
     manifest = {
         "name": config.release.name,
         "version": config.release.version,
-        "configuration": config.resolved(),
+        "configuration": config.published(),
         "versions": {name: importlib.metadata.version(name) for name in VERSIONED}
         | {"python": platform.python_version(), "git": git.version()},
         "units": {unit.name: unit.commit()["files"] for unit in units},
-        "repositories": repository_counts(repositories),
+        "repositories": repository_counts(run.repositories),
         "files": _files(summaries, shards),
         "languages": _languages(summaries, shards),
         "reasons": _reasons(summaries),
-        "splits": _splits(shards) | {"overlap": overlap},
+        "splits": _splits(shards) | {"overlap": _overlap(folders)},
         "contents": dict(sorted(files.items())),
     }
     check_sums(manifest)
@@ -130,6 +120,12 @@ def _splits(shards: list[Shard]) -> dict[str, Any]:
     for shard in shards:
         rows[shard.split] += shard.rows
     return {"rows": dict(sorted(rows.items()))}
+
+
+def _overlap(folders: Folders) -> dict[str, int]:
+    """Distinct texts of held-out repositories, and how many of these train repositories have too."""
+    parts = [storage.read_json(path) for path in sorted((folders.decisions / "overlap").glob("*.json"))]
+    return {name: sum(part[name] for part in parts) for name in ("held_out_texts", "shared_texts")}
 
 
 def check_sums(manifest: dict[str, Any]) -> None:

@@ -1,6 +1,7 @@
 """Stage 2: which repositories belong together. A measurement over all texts, whatever the rules say.
 
-Two repositories are one network when they share enough of the smaller one's texts; a network never crosses a split.
+Two repositories are one network when they share three texts or more and enough of the smaller one's; a network never
+crosses a split.
 """
 
 import hashlib
@@ -16,14 +17,13 @@ from scipy.sparse.csgraph import connected_components
 from pipeline import blocks, inputs, storage
 from pipeline.config import Split
 from pipeline.label import read_columns
+from pipeline.run import Folders
 from pipeline.units import Unit
-from pipeline.workspace import Workspace
 
 HELD = np.dtype([("text", np.uint64, 2), ("repository", np.int64)])
 SHARED = np.dtype([("a", np.int64), ("b", np.int64), ("count", np.int64)])
-ALL_PAIRS = (
-    32  # repositories with one text; beyond, pairs with the first only: linear, and enough for families of forks
-)
+ALL_PAIRS = 32  # repositories with one text; beyond, pairs with the first and the next: linear, enough for forks
+MIN_SHARED_TEXTS = 3  # a licence and an empty module in common make no family of two small repositories
 SPLITS = ("train", "validation", "test")
 
 
@@ -31,20 +31,18 @@ SPLITS = ("train", "validation", "test")
 class HeldTexts:
     """Call it with a unit's id."""
 
-    workspace: Workspace
-    inputs: Path
-    folder: Path
+    folders: Folders
     partitions: int
 
     def __call__(self, unit_id: int) -> Iterator[tuple[int, bytes]]:
         """(partition, block of HELD): each distinct text of each repository; empty texts are no evidence."""
-        unit = Unit.of(self.workspace, unit_id)
+        unit = Unit.of(self.folders.workspace, unit_id)
         files = read_columns(unit, ["text_id", "length_chars", "repository_index"])
-        start = inputs.read(self.inputs).offsets[unit_id]
+        start = inputs.read(self.folders.inputs).offsets[unit_id]
         files = files.with_columns(repository=pl.col("repository_index").cast(pl.Int64) + start)
         held = files.filter(pl.col("length_chars") > 0).select("text_id", "repository").unique()
         counts = held.group_by("repository").len().sort("repository")
-        with storage.commit(self.folder / f"held/{unit.name}.npy") as temporary, temporary.open("wb") as out:
+        with storage.commit(self.folders.networks / f"held/{unit.name}.npy") as temporary, temporary.open("wb") as out:
             np.save(out, counts.select("repository", pl.col("len").cast(pl.Int64)).to_numpy())
         records = np.empty(held.height, HELD)
         records["text"] = blocks.ids(held["text_id"])
@@ -52,10 +50,10 @@ class HeldTexts:
         yield from blocks.split(records, records["text"][:, 0], self.partitions)
 
 
-def split_of_rows(splits: Path, known: Path, unit: Unit, repository_index: pl.Series) -> pl.Series:
+def split_of_rows(folders: Folders, unit: Unit, repository_index: pl.Series) -> pl.Series:
     """`split`: the position in SPLITS for rows of a unit."""
-    repository = repository_index.to_numpy() + inputs.read(known).offsets[unit.id]
-    return pl.Series("split", np.load(splits, mmap_mode="r")[repository], dtype=pl.UInt8)
+    repository = repository_index.to_numpy() + inputs.read(folders.inputs).offsets[unit.id]
+    return pl.Series("split", np.load(folders.splits, mmap_mode="r")[repository], dtype=pl.UInt8)
 
 
 @dataclass(frozen=True)
@@ -69,7 +67,10 @@ class CountShared:
         records = np.sort(blocks.join(held, HELD), order=["text", "repository"])
         bounds = blocks.groups(records["text"])
         pairs = [_pairs(records["repository"][a:b]) for a, b in zip(bounds[:-1], bounds[1:], strict=True) if b - a > 1]
-        with storage.commit(self.folder / f"shared/part-{partition:05d}.npy") as temporary, temporary.open("wb") as out:
+        with (
+            storage.commit(self.folder / f"shared/part-{partition:05d}.npy") as temporary,
+            temporary.open("wb") as out,
+        ):
             np.save(out, _counted(pairs))
         return ()
 
@@ -77,7 +78,8 @@ class CountShared:
 def _pairs(holders: np.ndarray) -> np.ndarray:
     """int64 [pairs, 2] of the sorted repositories that hold one text."""
     if len(holders) > ALL_PAIRS:
-        return np.column_stack([np.full(len(holders) - 1, holders[0]), holders[1:]])
+        first = np.column_stack([np.full(len(holders) - 1, holders[0]), holders[1:]])
+        return np.concatenate([first, np.column_stack([holders[1:-1], holders[2:]])])
     first, second = np.triu_indices(len(holders), 1)
     return np.column_stack([holders[first], holders[second]])
 
@@ -114,7 +116,7 @@ def _components(folder: Path, count: int, shared_fraction: float) -> np.ndarray:
     shared = np.concatenate(parts) if parts else np.empty(0, SHARED)
     weights = coo_array((shared["count"], (shared["a"], shared["b"])), shape=(count, count)).tocsr().tocoo()
     smaller = np.minimum(held[weights.coords[0]], held[weights.coords[1]])
-    joined = weights.data >= shared_fraction * smaller
+    joined = (weights.data >= shared_fraction * smaller) & (weights.data >= MIN_SHARED_TEXTS)
     edges = coo_array((np.ones(joined.sum()), tuple(c[joined] for c in weights.coords)), shape=(count, count))
     return np.asarray(connected_components(edges, directed=False)[1])
 

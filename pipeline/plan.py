@@ -10,9 +10,10 @@ from typing import Any
 
 from filters.language import slug
 from pipeline import storage
+from pipeline.config import Release
 from pipeline.networks import SPLITS
+from pipeline.run import Folders
 from pipeline.units import Unit
-from pipeline.workspace import Workspace
 from schemas.release import ROWS
 
 MAX_SLICES = 1_000  # in a shard: so many row groups are opened for it
@@ -43,20 +44,22 @@ class Shard:
     digest: str
 
 
-def plan(
-    workspace: Workspace, decisions: Path, unit_ids: Iterable[int], shard_bytes: int, compression: int
-) -> list[Shard]:
+def plan(folders: Folders, unit_ids: Iterable[int], config: Release) -> list[Shard]:
     """All shards of the release, by language and split."""
     found: dict[tuple[str | None, str], list[tuple[Slice, dict[str, Any]]]] = defaultdict(list)
     for unit_id in unit_ids:
-        unit = Unit.of(workspace, unit_id)
-        summary = storage.read_json(decisions / f"{unit.name}.json")
+        unit = Unit.of(folders.workspace, unit_id)
+        summary = storage.read_json(folders.decisions / f"{unit.name}.json")
         files = unit.commit()["files"][f"{unit.path('parquet').name}"]["sha256"]
         for row in summary["slices"]:
             digest = hashlib.blake2b(f"{files} {row['digest']}".encode(), digest_size=16).hexdigest()
             found[row["language"], row["split"]].append((Slice(unit_id, row["group"], digest), row))
     ordered = sorted(found, key=lambda key: (slug(key[0]), SPLITS.index(key[1])))
-    return [shard for key in ordered for shard in _shards(*key, list(_packed(found[key], shard_bytes)), compression)]
+    return [
+        shard
+        for key in ordered
+        for shard in _shards(*key, list(_packed(found[key], config.shard_bytes)), config.compression_level)
+    ]
 
 
 def _packed(
@@ -113,11 +116,14 @@ def tasks(shards: list[Shard]) -> list[list[Shard]]:
     return sorted([*large.values(), *alone, *together], key=lambda task: -sum(shard.text_bytes for shard in task))
 
 
-def write_task(path: Path, task: list[Shard]) -> None:
-    """For workers, which read it by name."""
-    storage.write_json(path, [asdict(shard) for shard in task])
+def write_tasks(folder: Path, tasks: list[list[Shard]]) -> None:
+    """For workers, which read each by its number."""
+    storage.delete_tree(folder)
+    for number, task in enumerate(tasks):
+        storage.write_json(folder / f"{number:05d}.json", [asdict(shard) for shard in task])
 
 
-def read_task(path: Path) -> list[Shard]:
+def read_task(folder: Path, number: int) -> list[Shard]:
     """The shards of a task."""
-    return [Shard(**row | {"slices": [Slice(**piece) for piece in row["slices"]]}) for row in storage.read_json(path)]
+    rows = storage.read_json(folder / f"{number:05d}.json")
+    return [Shard(**row | {"slices": [Slice(**piece) for piece in row["slices"]]}) for row in rows]

@@ -55,10 +55,14 @@ def read_files(
     snapshot = git.open_snapshot(folder, bones)
     if snapshot is None:
         return
-    entries = git.list_entries(snapshot, bones, limits.max_files_per_repository)
+    listed = git.list_entries(snapshot, bones, limits.max_files_per_repository)
+    entries = [entry for entry in listed if entry.mode != git.TREE]
     reasons = [unread_reason(entry, limits.max_file_bytes) for entry in entries]
     wanted = [entry.content_id for entry, reason in zip(entries, reasons, strict=True) if reason is None]
-    blobs = git.read_blobs(snapshot, wanted, bones)
+    trees = [entry.content_id for entry in listed if entry.mode == git.TREE]
+    blobs = git.read_objects(snapshot, trees + wanted, bones)
+    for _ in trees:
+        next(blobs)  # git does not compare a tree below the root with its id; reading it through us does
     for start, stop in _cuts(entries, reasons):
         read = [None if reason else next(blobs) for reason in reasons[start:stop]]
         why = [

@@ -4,7 +4,6 @@ import contextlib
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import polars as pl
 import pyarrow as pa
@@ -16,8 +15,8 @@ from pipeline.decide import known_of_repositories
 from pipeline.errors import ShardError
 from pipeline.networks import SPLITS, split_of_rows
 from pipeline.plan import Shard, read_task
+from pipeline.run import Folders
 from pipeline.units import Unit
-from pipeline.workspace import Workspace
 from schemas.release import ROWS
 
 GROUP_BYTES = 64 << 20  # of text in a row group: the Hub's viewer and streaming readers want 64 to 100 MB
@@ -27,18 +26,13 @@ GROUP_BYTES = 64 << 20  # of text in a row group: the Hub's viewer and streaming
 class WriteShards:
     """Call it with a task's number."""
 
-    workspace: Workspace
-    inputs: Path
-    decisions: Path
-    splits: Path
-    tasks: Path
-    written: Path
+    folders: Folders
     compression_level: int
     skip_written: bool = True
 
     def __call__(self, number: int) -> None:
         """The task's shards stand in the next release, each with a record of its hash under its digest."""
-        shards = read_task(self.tasks / f"{number:05d}.json")
+        shards = read_task(self.folders.tasks, number)
         missing = [shard for shard in shards if not (self.skip_written and self._reuse(shard))]
         with contextlib.ExitStack() as stack:
             opened = {shard.name: stack.enter_context(self._open(shard)) for shard in missing}
@@ -47,7 +41,7 @@ class WriteShards:
                 for piece in shard.slices:
                     wanted[piece.unit_id][piece.group].append(shard)
             for unit_id in sorted(wanted):
-                for rows, takers in self._kept_rows(Unit.of(self.workspace, unit_id), wanted[unit_id]):
+                for rows, takers in self._kept_rows(Unit.of(self.folders.workspace, unit_id), wanted[unit_id]):
                     for shard in takers:
                         of_split = pl.col("split") == SPLITS.index(shard.split)
                         of_shard = pl.col("language").eq_missing(pl.lit(shard.language)) & of_split
@@ -55,12 +49,12 @@ class WriteShards:
 
     def _reuse(self, shard: Shard) -> bool:
         """True when bytes of this digest are there, in the next release or the current one, and are whole."""
-        record = self.written / f"{shard.digest}.json"
+        record = self.folders.written / f"{shard.digest}.json"
         if not record.exists():
             return False
         known = storage.read_json(record)
-        target = self.workspace.next_release / shard.name
-        for path in (target, self.workspace.release / known["name"]):
+        target = self.folders.workspace.next_release / shard.name
+        for path in (target, self.folders.workspace.release / known["name"]):
             if path.exists() and storage.sha256(path) == known["sha256"]:
                 if path != target:
                     storage.link_or_copy(path, target)
@@ -71,7 +65,7 @@ class WriteShards:
     @contextlib.contextmanager
     def _open(self, shard: Shard) -> Iterator["OpenShard"]:
         """A shard to add rows to; checked, recorded and final when the block ends."""
-        with storage.commit(self.workspace.next_release / shard.name) as temporary:
+        with storage.commit(self.folders.workspace.next_release / shard.name) as temporary:
             with parquet.writer(temporary, ROWS, self.compression_level) as writer:
                 opened = OpenShard(writer)
                 yield opened
@@ -83,11 +77,11 @@ class WriteShards:
                 "sha256": storage.sha256(temporary),
                 "file_bytes": temporary.stat().st_size,
             }
-        storage.write_json(self.written / f"{shard.digest}.json", record)
+        storage.write_json(self.folders.written / f"{shard.digest}.json", record)
 
     def _kept_rows(self, unit: Unit, wanted: dict[int, list[Shard]]) -> Iterator[tuple[pl.DataFrame, list[Shard]]]:
         """The kept rows of the wanted row groups, in order, and who takes some of them."""
-        decisions = parquet.read_frame(self.decisions / f"{unit.name}.parquet")
+        decisions = parquet.read_frame(self.folders.decisions / f"{unit.name}.parquet")
         known = known_of_repositories(unit)
         with parquet.opened(unit.path("parquet")) as file:
             first = 0
@@ -97,7 +91,7 @@ class WriteShards:
                     rows = pl.DataFrame(pl.from_arrow(file.read_row_group(group, columns=COLUMNS)))
                     rows = rows.hstack(decisions.slice(first, count)).filter(pl.col("removal_reasons").list.len() == 0)
                     index = rows["repository_index"]
-                    rows = rows.hstack(known[index]).with_columns(split_of_rows(self.splits, self.inputs, unit, index))
+                    rows = rows.hstack(known[index]).with_columns(split_of_rows(self.folders, unit, index))
                     yield rows, wanted[group]
                 first += count
 

@@ -76,7 +76,7 @@ def _in_directory(folder: Path, name: str) -> Iterator[Listed]:
             (repo_name + location).encode()
         except UnicodeEncodeError:
             raise ConfigError(f"source: directories: {os.fsencode(path)!r}: not UTF-8; rename the folder") from None
-        yield _listed("local", repo_name, location=location, pack_bytes=_pack_bytes(path))
+        yield _listed("local", repo_name, location=location, object_bytes=_object_bytes(path))
 
 
 def _git_folders(root: Path) -> Iterator[Path]:
@@ -96,11 +96,12 @@ def _is_git(path: Path) -> bool:
     return (path / ".git").exists() or ((path / "HEAD").is_file() and (path / "objects").is_dir())
 
 
-def _pack_bytes(path: Path) -> int:
-    """Size of the packs: what tells a large repository from a small one at the cost of one listing."""
-    git = path / ".git" if (path / ".git").is_dir() else path
+def _object_bytes(path: Path) -> int:
+    """Size of the objects: what tells a large repository from a small one. 0 where it cannot be told."""
+    objects = (path / ".git" if (path / ".git").is_dir() else path) / "objects"
     try:
-        return sum(entry.stat().st_size for entry in os.scandir(git / "objects" / "pack"))
+        folders = [entry.path for entry in os.scandir(objects) if entry.is_dir(follow_symlinks=False)]
+        return sum(file.stat().st_size for folder in folders for file in os.scandir(folder))
     except OSError:
         return 0
 
@@ -126,13 +127,13 @@ def _names(path: Path) -> Iterator[tuple[int, str]]:
             raise ConfigError(f"source: names: {path}: no column repo_name, name or repository")
         yield from enumerate(table[column].to_pylist(), 1)
     elif path.suffix == ".csv":
-        rows = csv.DictReader(io.StringIO(path.read_text()))
+        rows = csv.DictReader(io.StringIO(path.read_text("utf-8")))
         column = next((c for c in ("repo_name", "name", "repository") if c in (rows.fieldnames or [])), None)
         if column is None:
             raise ConfigError(f"source: names: {path}:1: no column repo_name, name or repository")
         yield from ((number, row[column]) for number, row in enumerate(rows, 2))
     elif path.suffix == ".txt":
-        lines = enumerate((line.strip() for line in path.read_text().splitlines()), 1)
+        lines = enumerate((line.strip() for line in path.read_text("utf-8").splitlines()), 1)
         yield from ((number, line) for number, line in lines if line and not line.startswith("#"))
     else:
         raise ConfigError(f"source: names: {path}: must be a .txt, .csv or .parquet file")

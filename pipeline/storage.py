@@ -46,13 +46,13 @@ def sync(path: Path) -> None:
 def write_json(path: Path, value: Any) -> None:
     """`value` as JSON with sorted keys, so that equal values are equal bytes."""
     with commit(path) as temporary:
-        temporary.write_text(json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False) + "\n")
+        temporary.write_text(json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False) + "\n", "utf-8")
 
 
 def read_json(path: Path) -> Any:
     """The value in a JSON file. Raises UnitError when it is damaged."""
     try:
-        return json.loads(path.read_text())
+        return json.loads(path.read_text("utf-8"))
     except ValueError as error:
         raise damaged(path, error) from None
 

@@ -6,7 +6,6 @@ once; a unit is committed when `unit-00012.json` is there, and never changed aft
 
 import hashlib
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -145,19 +144,15 @@ def _unit_numbers(workspace: Workspace, repositories: pa.Table, large_bytes: int
     """int64, one for each repository: its range; a large one gets a number of its own behind the ranges."""
     ranges = storage.read_json(workspace.repositories / "ranges.json")["ranges"]
     numbers = np.array([range_of(key, ranges) for key in repositories["repo_key"].to_pylist()], np.int64)
-    large = pc.fill_null(pc.greater(repositories["pack_bytes"], large_bytes), False).to_numpy()
+    large = pc.fill_null(pc.greater(repositories["object_bytes"], large_bytes), False).to_numpy()
     numbers[large] = ranges + np.arange(large.sum())
     return numbers
 
 
-def by_size(waiting: Iterable[Unit]) -> list[Unit]:
-    """The largest first, so that workers that take turns end together."""
-
-    def pack_bytes(unit: Unit) -> int:
-        sizes = parquet.read(unit.path("list.parquet"), ["pack_bytes"])["pack_bytes"]
-        return int(pc.sum(sizes).as_py() or 0)
-
-    return sorted(waiting, key=lambda unit: (-pack_bytes(unit), unit))
+def object_bytes(unit: Unit) -> int:
+    """Size of the unit's repositories, as far as it is known."""
+    sizes = parquet.read(unit.path("list.parquet"), ["object_bytes"])["object_bytes"]
+    return int(pc.sum(sizes).as_py() or 0)
 
 
 def check(unit: Unit) -> None:

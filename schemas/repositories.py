@@ -12,7 +12,7 @@ LISTED = pa.schema(
         column("source", pa.int32(), "position of the `[[source]]` in the configuration", nullable=False),
         column("location", pa.string(), "folder, relative to the configuration file; null when it must be fetched"),
         column("asked_commit_id", pa.string(), "commit asked for with `@commit`; null for HEAD"),
-        column("pack_bytes", pa.int64(), "size of the packs in a folder; null when unknown", unit="bytes"),
+        column("object_bytes", pa.int64(), "size of the objects in a folder; null when unknown", unit="bytes"),
         column("star_events_count", pa.int64(), "stars, where the archive says so"),
         column("fork_events_count", pa.int64(), "forks, where the archive says so"),
         column("first_seen", pa.timestamp("us", tz="UTC"), "first event in the archive"),
