@@ -15,6 +15,7 @@ from pipeline import corpus as stages
 from pipeline.config import Config, load
 from pipeline.engine import Engine
 from pipeline.workspace import Workspace, opened
+from schemas.release import ROWS
 
 Tree = dict[str, bytes]
 
@@ -171,9 +172,9 @@ def shard_hashes(folder: Path, *inside: str) -> dict[str, str]:
 
 
 def rows(folder: Path, pattern: str, *, by: Sequence[str] = ("file_id",)) -> pl.DataFrame:
-    """The rows of some Parquet files, in an order that does not depend on the files."""
+    """The rows of some Parquet files, in an order that does not depend on the files; without files no row of ROWS."""
     tables = [pl.read_parquet(path, hive_partitioning=False) for path in sorted(folder.glob(pattern))]
-    return pl.concat(tables).sort(by)
+    return pl.concat(tables or [pl.DataFrame(ROWS.empty_table())]).sort(by)
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,6 @@ import numpy as np
 import polars as pl
 import pytest
 
-from pipeline import corpus as stages
 from pipeline import decide, extract, git, label, ledger, manifest, measure, networks, read, shards, storage, units
 from pipeline.config import Config, load
 from pipeline.errors import CorpusError, RepositoryError, WorkerError
@@ -142,12 +141,13 @@ def test_every_file_has_one_outcome_and_every_copy_its_original(finished: Path) 
 
 def test_other_rules_keep_one_file_of_each_text_too(config: Config, finished: Path, tmp_path: Path) -> None:
     workspace = Path(shutil.copytree(finished, tmp_path / "workspace"))
-    rules = {"few_letters": {"enabled": False}, "long_line": {"max_chars": 60}, "large_file": {"max_bytes": 2_500}}
+    rules = {"unknown_language": {"enabled": False}, "long_line": {"max_chars": 60}, "large_file": {"max_bytes": 2_500}}
     release(workspace, with_rules(config, **rules))
     check_conservation(workspace)
     reasons = verify(workspace / "release")["reasons"]
     assert reasons["large_file"]["files"] > 50
-    assert "few_letters" not in reasons
+    assert "unknown_language" not in reasons
+    assert rows(workspace / "release", "data/*/*.parquet")["language"].null_count() > 0
 
 
 def test_the_copy_that_a_rule_takes_is_not_the_one_that_stays(finished: Path) -> None:
@@ -161,6 +161,17 @@ def test_the_copy_that_a_rule_takes_is_not_the_one_that_stays(finished: Path) ->
     assert "down/long.md" in kept
     assert reasons["empty.py"] == reasons["down/empty.py"] == ["empty_file"]  # no good copy, so no copy at all
     assert reasons["nameless"] == reasons["down/nameless"] == ["unknown_language"]
+
+
+def test_a_corpus_without_a_byte_of_text_is_released(tmp_path: Path) -> None:
+    corpus = write_corpus(tmp_path / "corpus", {"first/o/empty": {"a.py": b""}, "second/o/none": {}}, made=False)
+    config, workspace = load(corpus / "corpus.toml"), tmp_path / "workspace"
+    run(workspace, config)
+    check_conservation(workspace)
+    assert verify(workspace / "release")["files"]["removed"] == 1
+    release(workspace, with_rules(config, empty_file={"enabled": False}))
+    check_conservation(workspace)
+    assert verify(workspace / "release")["files"]["published"] == 1
 
 
 # Faults

@@ -180,13 +180,10 @@ def test_generations_give_the_rows_of_one_and_leave_each_other_alone(tmp_path: P
     outcomes = rows(first_look, "ledger/repositories.parquet", by=["repo_key"])["outcome"].value_counts(sort=True)
     assert sorted(outcomes.rows()) == [("ok", 5), ("pending", 2)]
     first = shard_hashes(workspace / "files/g001")
-    run(workspace, config)
-    assert shard_hashes(workspace / "files/g001") == first
-    second = shard_hashes(workspace / "files/g002")
     for number in range(3):
         write_repository(corpus / f"second/later/r{number}.git", {"c.py": text("py", f"later {number}", 2_000)})
     grown = run(workspace, config)
     assert shard_hashes(workspace / "files/g001") == first
-    assert shard_hashes(workspace / "files/g002") == second
+    assert {path.name for path in (workspace / "files").iterdir()} == {"g001", "g002"}
     assert len(rows(grown, "data/*/*.parquet").filter(repo_name="later/r0")) == 1
     assert same_rows(grown, run(tmp_path / "fresh", config))
