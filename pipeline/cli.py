@@ -109,13 +109,18 @@ def status(config: ConfigFile, workspace: WorkspaceDir = DEFAULT_WORKSPACE) -> N
 
 
 @app.command()
-def verify(release: Annotated[Path, typer.Argument(help="a release's folder")]) -> None:
+def verify(
+    folder: Annotated[Path, typer.Argument(help="a release, or a workspace: its units and its release")],
+) -> None:
     """Compute hashes, counts and sums of a release again."""
-    from pipeline.verify import verify as verify_release
+    from pipeline.verify import verify_release, verify_units
 
-    values = verify_release(release)
+    if (folder / "workspace.json").exists():
+        print(f"{folder}: {verify_units(folder):,} units are as their commits say")
+        folder = folder / "release"
+    values = verify_release(folder)
     print(
-        f"{release}: {len(values['contents'])} files and {values['files']['published']:,} rows are as the manifest says"
+        f"{folder}: {len(values['contents'])} files and {values['files']['published']:,} rows are as the manifest says"
     )
 
 

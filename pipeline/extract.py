@@ -154,19 +154,13 @@ def _write_files(files: Path, signatures: Path, groups: Iterator[pa.Table]) -> t
         out.write(_header(0))
         for group in groups:
             writer.write_table(group.drop_columns("signature"), row_group_size=group.num_rows)
-            stored = group["signature"].drop_null().combine_chunks()
-            out.write(
-                b"".join(chunk.buffers()[1][chunk.offset * 1024 :][: len(chunk) * 1024] for chunk in _chunks(stored))
-            )
+            for chunk in group["signature"].drop_null().chunks:
+                out.write(chunk.buffers()[1].slice(chunk.offset * 1024, len(chunk) * 1024))
+                texts += len(chunk)
             rows += group.num_rows
-            texts += len(stored)
         out.seek(0)
         out.write(_header(texts))
     return rows, texts
-
-
-def _chunks(values: pa.Array | pa.ChunkedArray) -> list[pa.Array]:
-    return values.chunks if isinstance(values, pa.ChunkedArray) else [values]
 
 
 def _header(texts: int) -> bytes:

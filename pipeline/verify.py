@@ -7,12 +7,13 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipeline import manifest, storage
+from pipeline import manifest, storage, units
 from pipeline.errors import CorpusError, ShardError
+from pipeline.workspace import Workspace
 from schemas.release import ROWS
 
 
-def verify(release: Path) -> dict[str, Any]:
+def verify_release(release: Path) -> dict[str, Any]:
     """The manifest of a release that is whole. Raises ShardError with one line for each thing that is wrong."""
     path = release / "manifest.json"
     try:
@@ -28,6 +29,14 @@ def verify(release: Path) -> dict[str, Any]:
     if wrong:
         raise ShardError("\n".join(wrong))
     return values
+
+
+def verify_units(root: Path) -> int:
+    """How many units of a workspace are committed, all of them whole. Raises UnitError for the first that is not."""
+    committed = [unit for unit in units.units(Workspace(root)) if unit.committed]
+    for unit in committed:
+        units.check(unit)
+    return len(committed)
 
 
 def _problems(release: Path, values: dict[str, Any]) -> Iterator[str]:

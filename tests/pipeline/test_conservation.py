@@ -16,7 +16,7 @@ import pytest
 from pipeline import decide, extract, git, label, ledger, manifest, measure, networks, read, shards, storage, units
 from pipeline.config import Config, load
 from pipeline.errors import CorpusError, RepositoryError, WorkerError
-from pipeline.verify import verify
+from pipeline.verify import verify_release
 from pipeline.workspace import Workspace
 from tests.pipeline.conftest import Tree, release, rows, run, shard_hashes, text, with_rules, write_corpus
 from tests.pipeline.conftest import extract as extract_only
@@ -76,7 +76,7 @@ def repositories_of(workspace: Path) -> pl.DataFrame:
 def check_conservation(workspace: Path) -> None:
     """Units, ledger and data hold every file once, and the manifest says how many."""
     folder = workspace / "release"
-    values = verify(folder)
+    values = verify_release(folder)
     files = files_of_units(workspace).with_columns(pl.col("file_id", "text_id").bin.encode("hex"))
     kept, removed = rows(folder, "data/*/*.parquet"), rows(folder, "ledger/ledger-*.parquet")
     assert files["file_id"].is_unique().all()
@@ -144,7 +144,7 @@ def test_other_rules_keep_one_file_of_each_text_too(config: Config, finished: Pa
     rules = {"unknown_language": {"enabled": False}, "long_line": {"max_chars": 60}, "large_file": {"max_bytes": 2_500}}
     release(workspace, with_rules(config, **rules))
     check_conservation(workspace)
-    reasons = verify(workspace / "release")["reasons"]
+    reasons = verify_release(workspace / "release")["reasons"]
     assert reasons["large_file"]["files"] > 50
     assert "unknown_language" not in reasons
     assert rows(workspace / "release", "data/*/*.parquet")["language"].null_count() > 0
@@ -168,10 +168,10 @@ def test_a_corpus_without_a_byte_of_text_is_released(tmp_path: Path) -> None:
     config, workspace = load(corpus / "corpus.toml"), tmp_path / "workspace"
     run(workspace, config)
     check_conservation(workspace)
-    assert verify(workspace / "release")["files"]["removed"] == 1
+    assert verify_release(workspace / "release")["files"]["removed"] == 1
     release(workspace, with_rules(config, empty_file={"enabled": False}))
     check_conservation(workspace)
-    assert verify(workspace / "release")["files"]["published"] == 1
+    assert verify_release(workspace / "release")["files"]["published"] == 1
 
 
 # Faults
@@ -281,7 +281,7 @@ def test_the_sums_of_a_release_hold_when_repositories_failed_in_several_ways(
     fault(extract, "measure", RepositoryError("corrupt", "no"), after=1)(monkeypatch, "large/rust")
     run(tmp_path, config)
     check_conservation(tmp_path)
-    codes = verify(tmp_path / "release")["repositories"]["codes"]
+    codes = verify_release(tmp_path / "release")["repositories"]["codes"]
     assert codes == {
         "excluded(duplicate_of)": 1,
         "failed(bug)": 2,

@@ -21,7 +21,7 @@ from pipeline import corpus
 from pipeline.config import Config, Release, Source, Split
 from pipeline.engine import Engine
 from pipeline.sources import list_repositories
-from pipeline.verify import verify
+from pipeline.verify import verify_release
 from pipeline.workspace import Workspace
 from schemas.release import CLUSTERS, LEDGER, ROWS
 
@@ -74,7 +74,7 @@ def released(folder: Path, config: Config) -> Path:
 @pytest.fixture(scope="module")
 def manifest(release: Path) -> dict[str, Any]:
     """The release's manifest; it is whole."""
-    return verify(release)
+    return verify_release(release)
 
 
 @pytest.fixture(scope="module")
@@ -302,7 +302,7 @@ def test_without_a_train_split_the_example_names_another(tmp_path: Path, dataset
 def test_a_release_of_nothing_accounts_for_it(tmp_path: Path) -> None:
     write_repository(tmp_path / "mirrors/o/empty.git", {"__init__.py": b""})
     small = released(tmp_path, Config(**sources(tmp_path)))
-    assert verify(small)["files"] == {
+    assert verify_release(small)["files"] == {
         "entries": 1, "superseded": 0, "kept": 0, "removed": 1, "published": 0, "text_bytes": 0,
     }  # fmt: skip
     assert pl.read_parquet(small / "ledger/ledger-*.parquet")["reason"].to_list() == ["empty_file"]
@@ -313,7 +313,7 @@ def test_files_without_a_language_have_a_configuration_too(tmp_path: Path, datas
     write_repository(tmp_path / "mirrors/o/odd.git", {"a.zzz": b"what is this\n", "b.py": source("known")})
     config = Config(**sources(tmp_path), rules={"unknown_language": {"enabled": False}})
     small = released(tmp_path, config)
-    verify(small)
+    verify_release(small)
     found = datasets.load_dataset(str(small), "unknown", split="train", cache_dir=str(tmp_path / "cache"))
     assert (found["path"], found["language"]) == (["a.zzz"], [None])
 
