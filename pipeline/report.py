@@ -1,5 +1,6 @@
 """What a run did, for people: tables on stdout."""
 
+import contextlib
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from pipeline.manifest import repository_counts
 from pipeline.workspace import Workspace
 
 SHOWN = 20  # languages in a table; the manifest has all
+RECENT_UNITS = 20  # from which the rate is taken
 
 
 def released(manifest: dict[str, Any], release: Path, profile: dict[str, float]) -> str:
@@ -84,11 +86,21 @@ def status(workspace: Workspace) -> str:
         f"{name + ' on disk':<22}{_disk_bytes(workspace.root / name):>14,} bytes"
         for name in ("files", "work", "release")
     ]
+    lines += _rate(done, len(planned) - len(done))
     lines += _profile(workspace)
     if (workspace.release / "manifest.json").exists():
         values = storage.read_json(workspace.release / "manifest.json")
         lines.append(f"release       {values['name']} {values['version']}: {values['files']['published']:,} files")
     return "\n".join(lines)
+
+
+def _rate(done: list[units.Unit], left: int) -> list[str]:
+    """How fast the last commits came, and how long the rest takes at that rate."""
+    times = sorted(unit.path("json").stat().st_mtime for unit in done)[-RECENT_UNITS:]
+    if not left or len(times) < 2 or times[0] == times[-1]:
+        return []
+    by_minute = 60 * (len(times) - 1) / (times[-1] - times[0])
+    return [f"rate          {by_minute:>12,.1f} units a minute lately, {left / by_minute:,.0f} minutes to go"]
 
 
 def _failures(repositories: pl.DataFrame) -> list[tuple[str, str, str]]:
@@ -97,7 +109,11 @@ def _failures(repositories: pl.DataFrame) -> list[tuple[str, str, str]]:
 
 
 def _disk_bytes(folder: Path) -> int:
-    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    total = 0
+    for path in folder.rglob("*"):
+        with contextlib.suppress(FileNotFoundError):  # a run may be going on
+            total += path.stat().st_size if path.is_file() else 0
+    return total
 
 
 def _profile(workspace: Workspace) -> list[str]:
