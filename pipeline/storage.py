@@ -124,11 +124,22 @@ def swap(new: Path, current: Path) -> None:
     elif _exchange(new, current):
         delete_tree(new)
     else:  # a file system without RENAME_EXCHANGE: a moment without a release, never a mixture
-        old = current.with_name(current.name + ".old")
-        current.rename(old)
+        current.rename(_old(current))
         new.rename(current)
-        delete_tree(old)
+        delete_tree(_old(current))
     sync(current.parent)
+
+
+def finish_swap(current: Path) -> None:
+    """What a swap that was killed left behind is put back or deleted."""
+    if current.exists():
+        delete_tree(_old(current))
+    elif _old(current).exists():
+        _old(current).rename(current)
+
+
+def _old(current: Path) -> Path:
+    return current.with_name(current.name + ".old")
 
 
 def _exchange(a: Path, b: Path) -> bool:

@@ -62,6 +62,7 @@ def opened(root: Path, config: Config) -> Iterator[Workspace]:
         _lock(lock, root)
         _check_origin(workspace, config)
         storage.sweep(workspace.root)
+        storage.finish_swap(workspace.release)
         yield workspace
     finally:
         os.close(lock)
