@@ -24,7 +24,7 @@ ROOT = Path(__file__).parents[2]
 EXTRACT, WRITE = "corpus.PARALLEL_OBJECT_BYTES = -1", "corpus.PARALLEL_TEXT_BYTES = -1"
 POLL_S = 0.002
 
-# What a stage makes first, as a pattern in the workspace.
+# What a stage makes first, as a pattern in the workspace: four of extract, then those of release.
 SIGNS = {
     "start": "",
     "plan": "repositories/*",
@@ -193,15 +193,13 @@ def test_a_run_killed_three_times_ends_with_the_same_bytes(trial: Trial) -> None
 @pytest.mark.parametrize("seed", range(4))
 def test_a_run_killed_many_times_ends_with_the_same_bytes(trial: Trial, interrupted: Path, seed: int) -> None:
     trial.parallel = f"{EXTRACT}; {WRITE}"
-    chosen, kills = random.Random(seed), 0
-    while kills < 5:
-        for sign in sorted(chosen.choices(list(SIGNS), k=5 - kills), key=list(SIGNS).index):
-            if kill_once(trial, sign, chosen.random() * chosen.choice([0.02, 0.4, 2]), chosen.random() < 0.5):
-                kills += 1
-            else:  # it came to the end before: from the beginning again
-                trial.check_finished()
-                shutil.rmtree(trial.workspace)
-                shutil.copytree(interrupted, trial.workspace)
+    chosen, signs = random.Random(seed), list(SIGNS)
+    moments = chosen.choices(signs[:4], k=2) + sorted(chosen.choices(signs[4:], k=3), key=signs.index)
+    for sign in moments:
+        while not kill_once(trial, sign, chosen.random() * chosen.choice([0.02, 0.2, 1]), chosen.random() < 0.5):
+            trial.check_finished()  # it came to the end before: from the beginning again
+            shutil.rmtree(trial.workspace)
+            shutil.copytree(interrupted, trial.workspace)
     finish(trial)
 
 
