@@ -6,6 +6,7 @@ from typing import Any
 import yaml
 
 from filters.language import slug
+from filters.rules import RULES
 from pipeline.networks import SPLITS
 from schemas.columns import meaning
 from schemas.release import ROWS
@@ -68,17 +69,25 @@ def _sections(manifest: dict[str, Any]) -> list[str]:
         "## What came in, and what is here",
         _table(["repositories", "count"], [(n, repositories[n]) for n in _OUTCOMES])
         + (f"\n\n{repositories['pending']:,} repositories were not extracted yet." if repositories["pending"] else ""),
-        _table(["files", "count"], [(name, files[name]) for name in ("entries", "superseded", "removed", "published")]),
+        _table(
+            ["files", "count"], [(name, files[name]) for name in ("entries", "passed_over", "removed", "published")]
+        ),
         "A file may have several reasons. `alone` counts the files that no other reason removes. "
         "Every removed file stands in `ledger/`, and what each exact copy was a copy of in `clusters/`.",
         _table(
-            ["reason", "files", "alone", "bytes"],
-            [(f"`{name}`", row["files"], row["alone"], row["bytes"]) for name, row in manifest["reasons"].items()],
+            ["reason", "meaning", "files", "alone", "bytes"],
+            [
+                (f"`{name}`", _meaning(name, manifest), row["files"], row["alone"], row["bytes"])
+                for name, row in manifest["reasons"].items()
+            ],
         ),
         "## Languages",
         _table(
             ["language", "configuration", "files in", "files here", "bytes of text"],
-            [(n, f"`{slug(n)}`", r["entries"], r["kept"], r["text_bytes"]) for n, r in kept.items()],
+            [
+                *((n, f"`{slug(n)}`", r["entries"], r["kept"], r["text_bytes"]) for n, r in kept.items()),
+                ("languages of which nothing is here", "", files["entries"] - _sum(kept, "entries"), 0, 0),
+            ],
         ),
         "## Splits",
         _table(["split", "rows"], sorted(manifest["splits"]["rows"].items())),
@@ -94,11 +103,42 @@ def _sections(manifest: dict[str, Any]) -> list[str]:
 _OUTCOMES = ("listed", "ok", "empty", "failed", "excluded", "pending")
 
 
+def _sum(languages: dict[str, dict[str, int]], field: str) -> int:
+    return sum(row[field] for row in languages.values())
+
+
+def _meaning(reason: str, manifest: dict[str, Any]) -> str:
+    """What a reason says of a file, with the thresholds in force."""
+    if reason not in RULES:
+        return MEANINGS[reason]
+    given = manifest["configuration"]["rules"][reason]
+    thresholds = ", ".join(f"{key} {value:,}" for key, value in given.items() if type(value) in (int, float))
+    defect = (RULES[reason].holds.__doc__ or "").split("\n")[0].rstrip(".").replace("`", "")
+    return f"{defect} ({thresholds})" if thresholds else defect
+
+
+MEANINGS = {
+    "bad_path": "its path could not be checked out safely",
+    "binary": "not text, by its name or its content",
+    "exact_duplicate": "its text is that of a file that is here",
+    "lfs_pointer": "stands for a file in Git LFS",
+    "missing_blob": "its content is not in the repository that was read",
+    "not_listed": "its repository is not among the sources any more",
+    "secret_name": "named like a key or a password file",
+    "submodule": "another repository",
+    "superseded": "its repository was read again later",
+    "symlink": "a symbolic link",
+    "too_large": "larger than what is read ([extract] max_file_bytes)",
+}  # of the reasons that are no rules
+
+
 def _overlap(overlap: dict[str, Any]) -> str:
+    if not overlap["held_out_texts"]:
+        return "No repository is held out: there is a `train` split only."
     return (
-        "Repositories that share files are in one split. Before duplicates were removed, "
-        f"{overlap['shared_texts']:,} of the {overlap['held_out_texts']:,} distinct texts of held-out repositories "
-        "also occurred in repositories of the train split; each is now in one place only."
+        "Repositories that share at least half of the smaller one's texts are in one split. Before duplicates were "
+        f"removed, {overlap['shared_texts']:,} of the {overlap['held_out_texts']:,} distinct texts of held-out "
+        "repositories also occurred in repositories of the train split; each is now in one place only."
     )
 
 

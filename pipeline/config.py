@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from filters.language import LANGUAGES
 from filters.rules import RULES
 from pipeline.errors import ConfigError
 
@@ -157,6 +158,9 @@ def _check_rules(rules: dict[str, dict[str, Any]]) -> None:
                 raise _RuleError(("rules", name, key), f"no such key{_nearest(key, defaults)}")
             if not _fits(value, defaults[key]):
                 raise _RuleError(("rules", name, key), f"needs {WANTED[type(defaults[key])]}, not {value!r}")
+            unknown = set(value) - LANGUAGES if isinstance(value, list) else set()  # every list is one of languages
+            if unknown:
+                raise _RuleError(("rules", name, key), f"{min(unknown)!r} is no language{_nearest_of(min(unknown))}")
 
 
 WANTED = {
@@ -181,6 +185,12 @@ def _reason(error: Any) -> str:
         return f"no such key{_nearest(error['loc'][-1], _keys(error['loc'][:-1]))}"
     if error["type"] == "missing":
         return "is missing"
+    if error["loc"] == ("source",):
+        return "write [[source]], with double brackets: there may be several"
+    if error["type"] == "string_pattern_mismatch" and error["loc"][:2] == ("dedup", "keep"):
+        return f"{error['input']!r}: must be one of {', '.join(KEEP_COLUMNS)}, then asc or desc"
+    if not isinstance(error["input"], dict):
+        return f"{str(error['msg']).removeprefix('Value error, ')}, not {error['input']!r}"
     return str(error["msg"]).removeprefix("Value error, ")
 
 
@@ -193,6 +203,12 @@ def _keys(location: tuple[Any, ...]) -> list[str]:
 def _nearest(name: Any, names: Any) -> str:
     found = difflib.get_close_matches(str(name), list(names), n=1, cutoff=0.5)
     return f"; did you mean `{found[0]}`?" if found else f"; there are: {', '.join(names)}"
+
+
+def _nearest_of(language: str) -> str:
+    names = {name.lower(): name for name in sorted(LANGUAGES)}
+    found = difflib.get_close_matches(language.lower(), names, n=1)
+    return f"; did you mean `{names[found[0]]}`?" if found else " that GitHub Linguist knows"
 
 
 def _sentence(path: Path, text: str, location: tuple[Any, ...], reason: str) -> str:

@@ -105,7 +105,7 @@ def write_ledger(run: Run) -> None:
     work = ledger.WriteLedger(run.folders, run.config.resolved()["rules"], tasks)
     run.engine.run("ledger", lambda p: p | ForEach(range(len(tasks)), work))
     with storage.commit(run.workspace.next_release / "ledger/repositories.parquet") as temporary:
-        parquet.write(temporary, run.repositories.to_arrow(), REPOSITORIES)
+        parquet.write(temporary, run.repositories.drop("object_bytes").to_arrow(), REPOSITORIES)
 
 
 def commit(run: Run, shards: list[plan.Shard]) -> dict[str, Any]:
@@ -114,6 +114,7 @@ def commit(run: Run, shards: list[plan.Shard]) -> dict[str, Any]:
     folder = run.workspace.next_release
     with storage.commit(folder / "README.md") as temporary:
         temporary.write_text(card(values), "utf-8")
+    values["card"] = {"sha256": storage.sha256(folder / "README.md")}
     storage.write_json(folder / "manifest.json", values)
     storage.swap(folder, run.workspace.release)
     run.forget_older({shard.digest for shard in shards})

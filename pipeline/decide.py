@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from filters.keep import keep_ranks
-from pipeline import blocks, parquet, storage
+from pipeline import blocks, inputs, parquet, storage
 from pipeline.label import read_columns
 from pipeline.networks import SPLITS, split_of_rows
 from pipeline.run import Folders
@@ -30,6 +30,7 @@ def candidate_type(order: Sequence[str]) -> np.dtype:
     return np.dtype(
         [
             *(("text", np.uint64, 2), ("has_reason", np.bool_), ("rank", np.int64, len(order))),
+            ("repository", np.uint64),  # hash of its key: copies of one repository in another go together
             *(("file", np.uint64, 2), ("unit", np.int64), ("row", np.int64), ("split", np.uint8)),
         ]
     )
@@ -52,12 +53,14 @@ class EmitCandidates:
             has_reason=pl.Series(pa.compute.list_value_length(_reasons(self.folders, unit))) > 0,
             split=split_of_rows(self.folders, unit, files["repository_index"]),
         ).with_row_index("row")
+        files = inputs.read(self.folders.inputs).without_passed_over(unit_id, files)
         files = files.hstack(known_of_repositories(unit)[files["repository_index"]]).filter(
             pl.col("text_id").is_not_null()
         )
         records = np.empty(files.height, candidate_type(self.order))
         records["text"], records["file"] = blocks.ids(files["text_id"]), blocks.ids(files["file_id"])
         records["rank"] = keep_ranks(files, self.order)
+        records["repository"] = files["repository"]
         records["has_reason"], records["split"] = files["has_reason"], files["split"]
         records["row"], records["unit"] = files["row"], unit_id
         yield from blocks.split(records, records["text"][:, 0], self.partitions)
@@ -68,9 +71,11 @@ def _reasons(folders: Folders, unit: Unit) -> pa.ChunkedArray:
 
 
 def known_of_repositories(unit: Unit) -> pl.DataFrame:
-    """What the archive knows of a unit's repositories, in the order of their indices."""
-    columns = ["star_events_count", "fork_events_count", "first_seen"]
-    return parquet.read_frame(unit.path("outcomes.parquet"), columns)
+    """What the archive knows of a unit's repositories, and the hashes of their keys, in the order of their indices."""
+    columns = ["star_events_count", "fork_events_count", "first_seen", "repo_key"]
+    known = parquet.read_frame(unit.path("outcomes.parquet"), columns)
+    hashes = [int.from_bytes(hashlib.blake2b(key.encode(), digest_size=8).digest()) for key in known["repo_key"]]
+    return known.drop("repo_key").with_columns(repository=pl.Series(hashes, dtype=pl.UInt64))
 
 
 @dataclass(frozen=True)
@@ -108,7 +113,7 @@ def _overlap(split: np.ndarray, bounds: np.ndarray) -> dict[str, int]:
 
 def _sorted(records: np.ndarray) -> np.ndarray:
     """The order by text, reason, ranks, file: lexsort takes the last key first."""
-    keys = [records["file"][:, 1], records["file"][:, 0]]
+    keys = [records["file"][:, 1], records["file"][:, 0], records["repository"]]
     keys += [records["rank"][:, i] for i in reversed(range(records["rank"].shape[1]))]
     keys += [records["has_reason"], records["text"][:, 1], records["text"][:, 0]]
     return np.lexsort(keys)
@@ -123,7 +128,7 @@ class WriteDecisions:
     def __call__(self, unit_id: int, verdicts: Iterable[bytes]) -> tuple[()]:
         """Writes DECISIONS and their summary."""
         unit = Unit.of(self.folders.workspace, unit_id)
-        files = read_columns(unit, ["file_id", "text_id", "language", "length_bytes", "repository_index"])
+        files = read_columns(unit, ["file_id", "text_id", "language", "length_bytes", "text_bytes", "repository_index"])
         decisions = decide(files, _reasons(self.folders, unit), blocks.join(verdicts, VERDICT))
         with storage.commit(self.folders.decisions / f"{unit.name}.parquet") as temporary:
             parquet.write(temporary, decisions.to_arrow(), DECISIONS)
@@ -197,7 +202,7 @@ def _slice(key: tuple[Any, ...], rows: pl.DataFrame) -> dict[str, Any]:
         "split": SPLITS[key[1]],
         "group": key[2],
         "rows": rows.height,
-        "bytes": int(rows["bytes"].sum()),
+        "bytes": int(rows["text_bytes"].sum()),
         "digest": hashlib.blake2b(chosen, digest_size=16).hexdigest(),
     }
 

@@ -5,6 +5,7 @@ was killed; its workers are started here, so that they are watched and end with 
 """
 
 import contextlib
+import difflib
 import json
 import logging
 import os
@@ -30,9 +31,10 @@ from apache_beam.runners.portability.portable_runner import JobServiceHandle
 from google.protobuf import json_format, text_format
 
 from pipeline import errors
-from pipeline.errors import WorkerError
+from pipeline.errors import ConfigError, WorkerError
 
 ERROR_MARK = "stackyard-error:"
+KNOWN_RUNNERS = ("DataflowRunner", "FlinkRunner", "FnApiRunner", "PortableRunner", "PrismRunner")
 
 _thread_failed = threading.excepthook
 
@@ -54,20 +56,36 @@ class Engine:
     beam_options: Sequence[str] = ()
     seconds: dict[str, float] = field(default_factory=dict)  # by stage, for the profile
 
+    def __post_init__(self) -> None:
+        """Raises ConfigError for an option that Beam does not have; Beam itself would pass over it."""
+        known = PipelineOptions([]).get_all_options()
+        for option in self.beam_options:
+            name = option.removeprefix("--").partition("=")[0]
+            if not option.startswith("--") or name not in known:
+                nearest = difflib.get_close_matches(name, known, n=1)
+                hint = f"; did you mean `--{nearest[0]}`?" if nearest else ""
+                raise ConfigError(f"{option}: not an option of Apache Beam, given as --name=value{hint}")
+
     def run(self, stage: str, build: Callable[[beam.Pipeline], Any], *, parallel: bool = False) -> None:
         """Runs the pipeline to its end. `parallel`: in worker processes, which take some seconds to start.
 
         Raises the error that a worker met if it is one of ours, WorkerError when a worker died, else what Beam raises.
         """
         options = PipelineOptions(list(self.beam_options))
-        runner = None
-        if not options.view_as(StandardOptions).runner:
+        runner = options.view_as(StandardOptions).runner
+        if not runner:
             runner = _local_runner(options, self.workers if parallel and self.workers > 1 else 0)
+        elif runner not in KNOWN_RUNNERS:
+            raise ConfigError(
+                f"--runner={runner}: not one that stackyard is run on; there are: {', '.join(KNOWN_RUNNERS)}"
+            )
         start = time.perf_counter()
         try:
             with beam.Pipeline(runner=runner, options=options) as pipeline:
                 build(pipeline)
         except Exception as error:
+            if "KeyboardInterrupt" in str(error):  # Beam makes a RuntimeError of it
+                raise KeyboardInterrupt from None
             raise _told(stage, error) from error
         finally:
             _Handler.ended.clear()

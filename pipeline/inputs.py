@@ -10,24 +10,31 @@ import polars as pl
 
 from pipeline import parquet, storage
 from pipeline.errors import CorpusError, WorkspaceError
-from pipeline.units import Unit, read_list, units
+from pipeline.units import Unit, units
 from pipeline.workspace import Workspace
 
+SUPERSEDED, NOT_LISTED = "superseded", "not_listed"
 MAX_BUGS, MAX_BUG_FRACTION = 3, 0.005  # of repositories: what a run shrugs off, and from where it stops
 
 
 @dataclass(frozen=True)
 class Inputs:
     """`offsets`: by unit id, the number of the unit's first repository; repositories are numbered in unit order.
-    `superseded`: by unit id, the indices of its repositories that a newer generation has read again."""
+    `passed_over`: by unit id and reason, the indices of repositories whose files do not count: `superseded` where a
+    newer generation has read them again, `not_listed` where the sources do not have them any more."""
 
     digest: str
     offsets: dict[int, int]
-    superseded: dict[int, list[int]]
+    passed_over: dict[int, dict[str, list[int]]]
 
     @property
     def unit_ids(self) -> list[int]:
         return list(self.offsets)
+
+    def without_passed_over(self, unit_id: int, files: pl.DataFrame) -> pl.DataFrame:
+        """The rows of a unit that count."""
+        indices = [index for found in self.passed_over.get(unit_id, {}).values() for index in found]
+        return files.filter(~pl.col("repository_index").is_in(indices)) if indices else files
 
 
 def gather(workspace: Workspace) -> tuple[Inputs, pl.DataFrame]:
@@ -44,12 +51,19 @@ def gather(workspace: Workspace) -> tuple[Inputs, pl.DataFrame]:
     last = pl.col("unit_id").eq(pl.col("unit_id").max()).over("repo_key")
     good = pl.col("outcome").ne("failed").any().over("repo_key")
     outcomes = outcomes.with_columns(counts=pl.when(good).then(newest.fill_null(False)).otherwise(last))
-    old = outcomes.filter(~pl.col("counts")).group_by("unit_id").agg("repository_index").sort("unit_id")
+    listed = parquet.read_frame(workspace.repositories / "repositories.parquet")
+    wanted = pl.col("repo_key").is_in(listed.filter(pl.col("excluded").is_null())["repo_key"].implode())
+    reason = pl.when(~wanted).then(pl.lit(NOT_LISTED)).when(~pl.col("counts")).then(pl.lit(SUPERSEDED))
+    outcomes = outcomes.with_columns(reason=reason)
+    old = outcomes.filter(pl.col("reason").is_not_null()).group_by("unit_id", "reason").agg("repository_index")
     counts = [sum(unit.commit()["repositories"].values()) for unit in committed]
     starts = dict(zip((unit.id for unit in committed), accumulate(counts, initial=0), strict=False))
-    superseded = {row["unit_id"]: sorted(row["repository_index"]) for row in old.iter_rows(named=True)}
-    inputs = Inputs(storage.digest(commits), starts, superseded)
-    return inputs, _with_pending(workspace, outcomes)
+    passed_over: dict[int, dict[str, list[int]]] = {}
+    for unit_id, why, indices in old.sort("unit_id", "reason").iter_rows():
+        passed_over.setdefault(unit_id, {})[why] = sorted(indices)
+    named = {str(unit_id): why for unit_id, why in passed_over.items()}
+    inputs = Inputs(storage.digest([commits, named]), starts, passed_over)
+    return inputs, _with_pending(listed, outcomes.filter(pl.col("reason").is_null()))
 
 
 def _outcomes(unit: Unit) -> pl.DataFrame:
@@ -57,14 +71,15 @@ def _outcomes(unit: Unit) -> pl.DataFrame:
     return frame.with_columns(unit_id=pl.lit(unit.id)).with_row_index("repository_index")
 
 
-def _with_pending(workspace: Workspace, outcomes: pl.DataFrame) -> pl.DataFrame:
+def _with_pending(listed: pl.DataFrame, outcomes: pl.DataFrame) -> pl.DataFrame:
     """Every listed repository once with one outcome: ok, empty, failed, excluded or pending."""
-    listed = pl.DataFrame(pl.from_arrow(read_list(workspace)))
-    counting = outcomes.filter("counts").select(
-        "repo_key", "outcome", "code", "detail", "commit_id", "entry_count", "text_count", "text_bytes"
+    counting = outcomes.select(
+        *("repo_key", "outcome", "code", "detail", "commit_id", "entry_count", "text_count", "text_bytes"),
+        read_from="location",
     )
     excluded = pl.col("excluded").is_not_null()
     wanted = listed.filter(~excluded).join(counting, on="repo_key", how="left", maintain_order="left")
+    wanted = wanted.with_columns(location=pl.coalesce("read_from", "location")).drop("read_from")
     others = listed.filter(excluded).with_columns(
         outcome=pl.lit("excluded"), code=pl.col("excluded"), detail=pl.col("excluded_detail")
     )
@@ -79,7 +94,7 @@ def write(path: Path, inputs: Inputs) -> None:
         {
             "digest": inputs.digest,
             "offsets": {str(unit_id): start for unit_id, start in inputs.offsets.items()},
-            "superseded": {str(unit_id): indices for unit_id, indices in inputs.superseded.items()},
+            "passed_over": {str(unit_id): reasons for unit_id, reasons in inputs.passed_over.items()},
         },
     )
 
@@ -88,17 +103,23 @@ def write(path: Path, inputs: Inputs) -> None:
 def read(path: Path) -> Inputs:
     """The inputs that the driver wrote."""
     values: dict[str, Any] = storage.read_json(path)
-    return Inputs(
-        values["digest"],
-        {int(unit_id): start for unit_id, start in sorted(values["offsets"].items(), key=lambda item: int(item[0]))},
-        {int(unit_id): indices for unit_id, indices in values["superseded"].items()},
-    )
+    offsets = {int(unit_id): start for unit_id, start in values["offsets"].items()}
+    passed_over = {int(unit_id): reasons for unit_id, reasons in values["passed_over"].items()}
+    return Inputs(values["digest"], offsets, passed_over)
 
 
 def repo_keys(unit: Unit) -> list[str]:
     """The keys of a unit's repositories in the order of their numbers."""
     keys: list[str] = parquet.read(unit.path("outcomes.parquet"), ["repo_key"])["repo_key"].to_pylist()
     return keys
+
+
+def check_some(repositories: pl.DataFrame) -> None:
+    """Raises CorpusError when no repository at all could be read."""
+    failed = repositories.filter(pl.col("outcome") == "failed")
+    if failed.height and not repositories["outcome"].is_in(["ok", "empty"]).any():
+        key, code, detail = failed.select("repo_key", "code", "detail").row(0)
+        raise CorpusError(f"release: all {failed.height} repositories failed; the first, {key}: {code}: {detail}")
 
 
 def check_complete(repositories: pl.DataFrame) -> None:

@@ -12,8 +12,6 @@ from pipeline.run import Folders
 from pipeline.units import Unit
 from schemas.decisions import LABELS
 
-SUPERSEDED = "superseded"  # a newer generation has read this repository again
-
 
 @dataclass(frozen=True)
 class LabelUnit:
@@ -27,12 +25,10 @@ class LabelUnit:
         unit = Unit.of(self.folders.workspace, unit_id)
         files = read_columns(unit, _columns(self.rules))
         reasons = label(files, self.rules)
-        superseded = inputs.read(self.folders.inputs).superseded.get(unit_id, [])
-        if superseded:
-            old = files["repository_index"].is_in(superseded)
-            reasons = pl.select(
-                pl.when(old).then(pl.lit([SUPERSEDED])).otherwise(reasons).alias("removal_reasons")
-            ).to_series()
+        for reason, repositories in inputs.read(self.folders.inputs).passed_over.get(unit_id, {}).items():
+            passed_over = files["repository_index"].is_in(repositories)
+            replaced = pl.when(passed_over).then(pl.lit([reason])).otherwise(reasons)
+            reasons = pl.select(replaced.alias("removal_reasons")).to_series()
         with storage.commit(self.folders.labels / f"{unit.name}.parquet") as temporary:
             parquet.write(temporary, pl.DataFrame({"removal_reasons": reasons}).to_arrow(), LABELS)
 

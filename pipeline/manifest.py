@@ -15,7 +15,7 @@ from filters.language import UNKNOWN
 from pipeline import git, parquet, storage
 from pipeline.decide import EXACT_DUPLICATE
 from pipeline.errors import CorpusError
-from pipeline.label import SUPERSEDED
+from pipeline.inputs import NOT_LISTED, SUPERSEDED
 from pipeline.ledger import written_names
 from pipeline.plan import Shard
 from pipeline.run import Folders, Run
@@ -76,13 +76,14 @@ def repository_counts(repositories: pl.DataFrame) -> dict[str, Any]:
 
 def _files(summaries: list[dict[str, Any]], shards: list[Shard]) -> dict[str, int]:
     rows = sum(summary["rows"] for summary in summaries)
-    superseded = sum(r["files"] for summary in summaries for r in summary["reasons"] if r["reason"] == SUPERSEDED)
+    reasons = [row for summary in summaries for row in summary["reasons"]]
+    passed_over = sum(row["files"] for row in reasons if row["reason"] in (SUPERSEDED, NOT_LISTED))
     kept = sum(piece["rows"] for summary in summaries for piece in summary["slices"])
     return {
         "entries": rows,
-        "superseded": superseded,
+        "passed_over": passed_over,
         "kept": kept,
-        "removed": rows - superseded - kept,
+        "removed": rows - passed_over - kept,
         "published": sum(shard.rows for shard in shards),
         "text_bytes": sum(shard.text_bytes for shard in shards),
     }
@@ -147,7 +148,7 @@ def check_sums(manifest: dict[str, Any]) -> None:
             repositories["failed"] + repositories["excluded"],
             sum(repositories["codes"].values()),
         ),
-        "files and their outcomes": (files["entries"], files["superseded"] + files["removed"] + files["published"]),
+        "files and their outcomes": (files["entries"], files["passed_over"] + files["removed"] + files["published"]),
         "files kept and files published": (files["kept"], files["published"]),
         "files published and rows of the shards": (files["published"], rows["data"]),
         "files published and their splits": (files["published"], sum(manifest["splits"]["rows"].values())),
@@ -157,7 +158,10 @@ def check_sums(manifest: dict[str, Any]) -> None:
         "bytes of text and those of the shards": (files["text_bytes"], text_bytes),
         "reasons and rows of the ledger": (sum(by_reason.values()), rows["ledger"]),
         "reasons and their languages": (by_reason, by_language),
-        "superseded files and their reason": (files["superseded"], by_reason.get(SUPERSEDED, 0)),
+        "files passed over and their reasons": (
+            files["passed_over"],
+            by_reason.get(SUPERSEDED, 0) + by_reason.get(NOT_LISTED, 0),
+        ),
         "copies and rows of the clusters": (by_reason.get(EXACT_DUPLICATE, 0), rows["clusters"]),
     }
     for what, (left, right) in sums.items():

@@ -88,6 +88,7 @@ def _content(
     content = pa.StringArray.from_buffers(len(decoded), pa.py_buffer(starts), pa.py_buffer(buffer), validity)
     return {
         "text_id": [_hash(text.utf8) if text else None for text in decoded],
+        "text_bytes": _at(is_text, np.diff(offsets)),
         "content": content,
         "encoding": [text.encoding if text else None for text in decoded],
         "encoding_confidence": [text.confidence if text else None for text in decoded],

@@ -38,8 +38,11 @@ class HeldTexts:
         """(partition, block of HELD): each distinct text of each repository; empty texts are no evidence."""
         unit = Unit.of(self.folders.workspace, unit_id)
         files = read_columns(unit, ["text_id", "length_chars", "repository_index"])
-        start = inputs.read(self.folders.inputs).offsets[unit_id]
-        files = files.with_columns(repository=pl.col("repository_index").cast(pl.Int64) + start)
+        known = inputs.read(self.folders.inputs)
+        start = known.offsets[unit_id]
+        files = known.without_passed_over(unit_id, files).with_columns(
+            repository=pl.col("repository_index").cast(pl.Int64) + start
+        )
         held = files.filter(pl.col("length_chars") > 0).select("text_id", "repository").unique()
         counts = held.group_by("repository").len().sort("repository")
         with storage.commit(self.folders.networks / f"held/{unit.name}.npy") as temporary, temporary.open("wb") as out:

@@ -23,7 +23,7 @@ def released(manifest: dict[str, Any], release: Path, profile: dict[str, float])
     lines = [
         _repositories(manifest["repositories"]),
         f"files         {files['entries']:>12,} in, {files['published']:,} kept, {files['removed']:,} removed"
-        + (f", {files['superseded']:,} superseded" if files["superseded"] else ""),
+        + (f", {files['passed_over']:,} passed over" if files["passed_over"] else ""),
         f"text kept     {files['text_bytes']:>12,} bytes",
         "",
         f"{'removed because':<22}{'files':>10}{'alone':>10}{'bytes':>16}",
@@ -61,7 +61,8 @@ def _languages(languages: dict[str, dict[str, int]]) -> list[str]:
             total.update(row)
         name = f"{len(rest)} more"
         lines.append(f"{name:<22}{total['entries']:>10,}{total['kept']:>10,}{total['text_bytes']:>16,}")
-    return [head, *lines]
+    nothing = sum(row["entries"] for _, row in ordered if not row["kept"])
+    return [head, *lines, f"{'nothing kept':<22}{nothing:>10,}{0:>10,}{0:>16,}"]
 
 
 def status(workspace: Workspace) -> str:

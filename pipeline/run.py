@@ -109,6 +109,7 @@ class Run:
 def start(workspace: Workspace, config: Config, engine: "Engine", partial: bool, skip_committed: bool) -> Run:
     """A release of what is committed. Raises CorpusError while repositories are pending, unless `partial`."""
     known, repositories = inputs.gather(workspace)
+    inputs.check_some(repositories)
     if not partial:
         inputs.check_complete(repositories)
     places = folders(workspace, config, known.digest)

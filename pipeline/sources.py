@@ -31,6 +31,8 @@ def list_repositories(config: Config) -> pa.Table:
     ]
     if not found:
         raise ConfigError("source: no repository found: the folders hold no git repository and the files no name")
+    if all(row["excluded"] for row in found):
+        raise ConfigError(f"source: include and exclude leave none of the {len(found)} repositories that were found")
     found.sort(key=lambda row: (row["repo_key"], row["excluded"] is not None, row["source"], row["location"] or ""))
     return pa.Table.from_pylist(list(_first_of_each(found)), schema=LISTED)
 
@@ -53,11 +55,12 @@ def _filtered(repository: Listed, source: Source) -> Listed:
 
 def _first_of_each(found: Iterable[Listed]) -> Iterator[Listed]:
     """Every repository; the later ones of one key are excluded."""
-    key = None
+    first: Listed = {"repo_key": None}
     for row in found:
-        if row["repo_key"] == key and row["excluded"] is None:
-            row = row | {"excluded": "duplicate_of", "excluded_detail": row["repo_key"]}
-        key = row["repo_key"]
+        if row["repo_key"] == first["repo_key"] and row["excluded"] is None:
+            row = row | {"excluded": "duplicate_of", "excluded_detail": first["location"] or row["repo_key"]}
+        elif row["repo_key"] != first["repo_key"]:
+            first = row
         yield row
 
 
@@ -65,7 +68,8 @@ def _in_directory(folder: Path, name: str) -> Iterator[Listed]:
     """The git repositories below a folder, at any depth; none inside another."""
     root = folder / name
     if not root.is_dir():
-        raise ConfigError(f"source: directories: {name!r}: no such folder (relative to {folder or '.'})")
+        what = "not a folder" if root.exists() else "no such folder"
+        raise ConfigError(f"source: directories: {name!r}: {what} (paths start at {folder.absolute()})")
     for path in _git_folders(root):
         inner = path.relative_to(root).as_posix()
         parts = [part for part in inner.split("/") if part != "."]

@@ -16,6 +16,8 @@ from schemas.release import ROWS
 def verify_release(release: Path) -> dict[str, Any]:
     """The manifest of a release that is whole. Raises ShardError with one line for each thing that is wrong."""
     path = release / "manifest.json"
+    if not release.is_dir():
+        raise ShardError(f"{release}: {'not a folder' if release.exists() else 'no such folder'}")
     try:
         values: dict[str, Any] = storage.read_json(path)
     except FileNotFoundError:
@@ -42,6 +44,8 @@ def verify_units(root: Path) -> int:
 def _problems(release: Path, values: dict[str, Any]) -> Iterator[str]:
     for name, known in values["contents"].items():
         yield from _problems_of_file(release / name, known, ROWS if name.startswith("data/") else None)
+    if not (release / "README.md").exists() or storage.sha256(release / "README.md") != values["card"]["sha256"]:
+        yield f"{release / 'README.md'}: missing or not as it was written"
     present = {path.relative_to(release).as_posix() for path in release.glob("*/**/*") if path.is_file()}
     yield from (
         f"{release / name}: not in the manifest" for name in sorted(present - set(values["contents"]) - UNLISTED)

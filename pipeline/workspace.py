@@ -53,6 +53,7 @@ def opened(root: Path, config: Config) -> Iterator[Workspace]:
     Raises WorkspaceError when another run has it, it cannot be written, or it was made from another source.
     """
     workspace = Workspace(root.absolute())
+    _check_ours(root)
     try:
         root.mkdir(parents=True, exist_ok=True)
         lock = os.open(root / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
@@ -66,6 +67,15 @@ def opened(root: Path, config: Config) -> Iterator[Workspace]:
         yield workspace
     finally:
         os.close(lock)
+
+
+def _check_ours(root: Path) -> None:
+    """Folders of a workspace are replaced without asking, so it must be one already, or a new or empty folder."""
+    if root.exists() and not root.is_dir():
+        raise WorkspaceError(f"{root}: not a folder; use --workspace DIR")
+    foreign = root.is_dir() and not (root / "workspace.json").exists() and {p.name for p in root.iterdir()} - {".lock"}
+    if foreign:
+        raise WorkspaceError(f"{root}: holds other files ({min(foreign)}) and is no workspace; use --workspace DIR")
 
 
 def _lock(lock: int, root: Path) -> None:

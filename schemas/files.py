@@ -28,6 +28,7 @@ FILES = pa.schema(
         column("length_bytes", pa.int64(), "size of the blob; null for submodules and missing blobs", unit="bytes"),
         column("unread_reason", pa.string(), "why there is no text: final at extract; null when there is one"),
         column("text_id", ID, "BLAKE2b-128 of the text as UTF-8; null without a text"),
+        column("text_bytes", pa.int64(), "size of the text as UTF-8; null without a text", unit="bytes"),
         column("content", pa.string(), "the text, without byte order mark; null without one"),
         column("encoding", pa.string(), "encoding of the blob"),
         column("encoding_confidence", pa.float64(), "1 for UTF-8 and marked UTF-16", unit="0 to 1"),

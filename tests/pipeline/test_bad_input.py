@@ -222,9 +222,48 @@ def test_steps_out_of_order_are_told(folder: Path) -> None:
 def test_a_workspace_that_is_a_file_is_told(folder: Path) -> None:
     (folder / "c.toml").write_text(SOURCE)
     (folder / "workspace").write_text("not a folder\n")
-    assert re.search(
-        r"workspace: cannot be written \(.*\); use --workspace", problem(stackyard(folder, "list", "c.toml"), 2)
+    assert "workspace: not a folder; use --workspace" in problem(stackyard(folder, "list", "c.toml"), 2)
+
+
+def test_a_folder_with_other_files_is_not_taken_for_a_workspace(folder: Path) -> None:
+    (folder / "c.toml").write_text(SOURCE)
+    (folder / "mine/release").mkdir(parents=True)
+    (folder / "mine/release/NOTES.md").write_text("mine\n")
+    told = problem(stackyard(folder, "run", "c.toml", "--workspace", "mine"), 2)
+    assert told == "stackyard: mine: holds other files (release) and is no workspace; use --workspace DIR"
+    assert (folder / "mine/release/NOTES.md").read_text() == "mine\n"
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        (["extra.toml"], "extra.toml: not an option of Apache Beam, given as --name=value"),
+        (
+            ["--direct_num_worker=3"],
+            "--direct_num_worker=3: not an option of Apache Beam, given as --name=value; did you",
+        ),
+        (["--runner=Nope"], "--runner=Nope: not one that stackyard is run on; there are: "),
+    ],
+)
+def test_an_option_that_beam_does_not_have_is_told(folder: Path, options: list[str], expected: str) -> None:
+    (folder / "c.toml").write_text(SOURCE)
+    assert problem(stackyard(folder, "run", "c.toml", "--", *options), 2).startswith(f"stackyard: {expected}")
+
+
+def test_a_language_that_is_none_is_told(folder: Path) -> None:
+    (folder / "c.toml").write_text(SOURCE + '[rules.long_line]\nexempt = ["Htlm"]\n')
+    told = problem(stackyard(folder, "run", "c.toml"), 2)
+    assert re.match(r"stackyard: c\.toml:\d+: rules\.long_line\.exempt: 'Htlm' is no language; did you mean `H", told)
+
+
+def test_when_no_repository_can_be_read_nothing_is_released(folder: Path) -> None:
+    (folder / "names.txt").write_text("owner/name\n")
+    (folder / "c.toml").write_text('[[source]]\nnames = ["names.txt"]\n')
+    told = problem(stackyard(folder, "run", "c.toml"), 1)
+    assert told.startswith(
+        "stackyard: release: all 1 repositories failed; the first, github.com/owner/name: not_fetched:"
     )
+    assert not (folder / "workspace/release").exists()
 
 
 def test_a_limited_extract_is_released_only_as_partial(folder: Path) -> None:
@@ -419,9 +458,10 @@ def test_verify_finds_a_damaged_manifest(release: Path, harm: Callable[[str], st
 
 
 def test_verify_of_what_is_no_release_is_told(base: Path, tmp_path: Path) -> None:
-    told = "stackyard: {}: no manifest.json: not a release"
-    assert problem(stackyard(tmp_path, "verify", "gone"), 1) == told.format("gone")
-    assert problem(stackyard(tmp_path, "verify", base / "mirrors"), 1) == told.format(base / "mirrors")
+    assert problem(stackyard(tmp_path, "verify", "gone"), 1) == "stackyard: gone: no such folder"
+    mirrors = base / "mirrors"
+    told = problem(stackyard(tmp_path, "verify", mirrors), 1)
+    assert told == f"stackyard: {mirrors}: no manifest.json: not a release"
 
 
 def test_a_repository_that_fails_does_not_fail_the_run(folder: Path) -> None:

@@ -89,8 +89,8 @@ def check_conservation(workspace: Path) -> None:
         "kept": kept.height,
         "published": kept.height,
         "removed": len(gone),
-        "superseded": 0,
-        "text_bytes": kept["length_bytes"].sum(),
+        "passed_over": 0,
+        "text_bytes": kept["content"].str.len_bytes().sum(),
     }
     assert {name: row["files"] for name, row in values["reasons"].items()} == Counter(removed["reason"])
     check_repositories(workspace, values["repositories"], files)

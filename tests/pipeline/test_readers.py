@@ -200,7 +200,7 @@ def test_each_language_loads_by_itself(load: Any, release: Path, manifest: dict[
 def test_polars_reads_lazily(release: Path, manifest: dict[str, Any]) -> None:
     frame = pl.scan_parquet(release / "data/**/*.parquet")
     assert frame.collect_schema().names() == ROWS.names
-    counted = frame.group_by("language").agg(pl.len(), pl.col("length_bytes").sum()).collect()
+    counted = frame.group_by("language").agg(pl.len(), pl.col("content").str.len_bytes().sum()).collect()
     assert {language: (count, size) for language, count, size in counted.iter_rows()} == {
         name: (row["kept"], row["text_bytes"]) for name, row in manifest["languages"].items() if row["kept"]
     }
@@ -211,7 +211,7 @@ def test_duckdb_reads_all_shards(release: Path, manifest: dict[str, Any]) -> Non
         f"'{release}/{name}'" for name in ("data/*/*.parquet", "ledger/ledger-*.parquet", "clusters/*.parquet")
     )
     with duckdb.connect() as database:
-        counted = database.execute(f"SELECT count(*), sum(length_bytes) FROM {shards}").fetchone()
+        counted = database.execute(f"SELECT count(*), sum(strlen(content)) FROM {shards}").fetchone()
         assert counted == (manifest["files"]["published"], manifest["files"]["text_bytes"])
         by_reason = database.execute(f"SELECT reason, count(DISTINCT file_id) FROM {ledger} GROUP BY 1").fetchall()
         assert dict(by_reason) == {name: row["files"] for name, row in manifest["reasons"].items()}
@@ -303,7 +303,7 @@ def test_a_release_of_nothing_accounts_for_it(tmp_path: Path) -> None:
     write_repository(tmp_path / "mirrors/o/empty.git", {"__init__.py": b""})
     small = released(tmp_path, Config(**sources(tmp_path)))
     assert verify_release(small)["files"] == {
-        "entries": 1, "superseded": 0, "kept": 0, "removed": 1, "published": 0, "text_bytes": 0,
+        "entries": 1, "passed_over": 0, "kept": 0, "removed": 1, "published": 0, "text_bytes": 0,
     }  # fmt: skip
     assert pl.read_parquet(small / "ledger/ledger-*.parquet")["reason"].to_list() == ["empty_file"]
     assert "Nothing was kept." in (small / "README.md").read_text()

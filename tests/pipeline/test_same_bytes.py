@@ -14,6 +14,7 @@ from pipeline.config import Config, load
 from pipeline.engine import Engine
 from pipeline.extract import ExtractUnit
 from pipeline.transforms import ForEach
+from pipeline.verify import verify_release
 from pipeline.workspace import opened
 from tests.pipeline.conftest import (
     CONFIGURATION,
@@ -187,3 +188,18 @@ def test_generations_give_the_rows_of_one_and_leave_each_other_alone(tmp_path: P
     assert {path.name for path in (workspace / "files").iterdir()} == {"g001", "g002"}
     assert len(rows(grown, "data/*/*.parquet").filter(repo_name="later/r0")) == 1
     assert same_rows(grown, run(tmp_path / "fresh", config))
+
+
+def test_a_repository_that_is_gone_leaves_the_release_and_comes_back(tmp_path: Path) -> None:
+    corpus, workspace = write_corpus(tmp_path / "corpus", few(), made=False), tmp_path / "workspace"
+    config = load(corpus / "corpus.toml")
+    before = shard_hashes(run(workspace, config))
+    gone = corpus / "first/few/r1.git"
+    gone.rename(tmp_path / "elsewhere.git")
+    smaller = run(workspace, config)
+    assert "few/r1" not in {*rows(smaller, "data/*/*.parquet", by=["file_id"])["repo_name"]}
+    left = rows(smaller, "ledger/ledger-*.parquet", by=["file_id", "reason"]).filter(repo_name="few/r1")
+    assert {*left["reason"]} == {"not_listed"}
+    assert verify_release(smaller)["files"]["passed_over"] == left.height == 2
+    (tmp_path / "elsewhere.git").rename(gone)
+    assert shard_hashes(run(workspace, config)) == before
