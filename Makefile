@@ -13,7 +13,7 @@ $(STAMP): requirements-dev.txt pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --require-hashes --only-binary :all: -r requirements-dev.txt
 	$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
-	$(BIN)/python -c "from filters import minhash, signals; minhash.warm_up(); signals.warm_up()"
+	$(BIN)/python -c "from filters import minhash, signals, text; minhash.warm_up(); signals.warm_up(); text.warm_up()"
 	@touch $@
 
 run: $(STAMP) ## the main job: the demo corpus to a finished release
