@@ -123,6 +123,7 @@ class OpenShard:
             table = pa.concat_tables(self._waiting)
             self.writer.write_table(table, row_group_size=table.num_rows)
         self._waiting, self._waiting_bytes = [], 0
+        pa.default_memory_pool().release_unused()  # else it keeps what the largest row group needed
 
 
 def publish(rows: pl.DataFrame) -> pa.Table:

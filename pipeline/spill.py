@@ -12,7 +12,7 @@ from pipeline.measure import Measured
 from schemas.files import FILES
 
 RUN_BYTES = 64 << 20  # of text held in memory before it is spilled
-GROUP_BYTES = 16 << 20  # of text in a row group: what a release decodes at once
+GROUP_BYTES = 8 << 20  # of text in a row group: what a release decodes at once
 GROUP_ROWS = 16_384
 LARGE_LANGUAGE_BYTES = 1 << 20  # from here on a language starts a row group
 WITH_SIGNATURE = FILES.append(pa.field("signature", pa.binary(1024)))
