@@ -45,7 +45,7 @@ def gather(workspace: Workspace) -> tuple[Inputs, pl.DataFrame]:
     committed = [unit for unit in units(workspace) if unit.committed]
     if not committed:
         raise WorkspaceError(f"{workspace.root}: nothing extracted yet; run `stackyard extract` first")
-    commits = {unit.name: unit.commit()["files"] for unit in committed}
+    commits = {unit: unit.commit() for unit in committed}
     outcomes = pl.concat([_outcomes(unit) for unit in committed])
     newest = pl.col("unit_id").eq(pl.col("unit_id").filter(pl.col("outcome") != "failed").max()).over("repo_key")
     last = pl.col("unit_id").eq(pl.col("unit_id").max()).over("repo_key")
@@ -56,13 +56,15 @@ def gather(workspace: Workspace) -> tuple[Inputs, pl.DataFrame]:
     reason = pl.when(~wanted).then(pl.lit(NOT_LISTED)).when(~pl.col("counts")).then(pl.lit(SUPERSEDED))
     outcomes = outcomes.with_columns(reason=reason)
     old = outcomes.filter(pl.col("reason").is_not_null()).group_by("unit_id", "reason").agg("repository_index")
-    counts = [sum(unit.commit()["repositories"].values()) for unit in committed]
+    counts = [sum(commit["repositories"].values()) for commit in commits.values()]
     starts = dict(zip((unit.id for unit in committed), accumulate(counts, initial=0), strict=False))
     passed_over: dict[int, dict[str, list[int]]] = {}
     for unit_id, why, indices in old.sort("unit_id", "reason").iter_rows():
         passed_over.setdefault(unit_id, {})[why] = sorted(indices)
     named = {str(unit_id): why for unit_id, why in passed_over.items()}
-    inputs = Inputs(storage.digest([commits, named]), starts, passed_over)
+    inputs = Inputs(
+        storage.digest([{unit.name: commit["files"] for unit, commit in commits.items()}, named]), starts, passed_over
+    )
     return inputs, _with_pending(listed, outcomes.filter(pl.col("reason").is_null()))
 
 
