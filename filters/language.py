@@ -1,8 +1,7 @@
-"""Which language a file is in, as GitHub Linguist names it: by filename, shebang and suffix.
+"""Which language a file is in, as GitHub Linguist names it: by mode line, filename, shebang, suffix and content.
 
 Linguist's order and rule: each step keeps, of the languages found so far, those it knows too; one survivor ends it.
-Content decides nothing here but a man page. Where several languages share a suffix the one used most is taken, and
-the method says so: `ambiguous_extension`.
+Where Linguist would ask its classifier the language used most is taken, and the method says so: `ambiguous_extension`.
 """
 
 import json
@@ -10,6 +9,8 @@ import re
 from collections import defaultdict
 from importlib.resources import files
 from itertools import dropwhile
+
+from filters.heuristics import is_xml, languages_by_content, mode
 
 LINGUIST_VERSION = "9.6.0"
 UNKNOWN = "unknown"  # where files without a language are counted and put
@@ -45,14 +46,16 @@ GENERIC_SUFFIXES = {
 }
 
 # Language: the suffixes, filenames and interpreters that it takes although other languages list them too.
+# Content rules go before, so this is about what they leave: a .m that is Objective-C nearly always says so.
 _MOST_USED = {
+    "Apex": ".cls",
     "AsciiDoc": ".asc",
     "Assembly": ".asm",
     "BitBake": ".bb",
     "Brainfuck": ".b .bf",
     "C": ".h",
     "C#": ".cake .cs",
-    "C++": ".cp .hh",
+    "C++": ".cp .hh .inc",
     "Common Lisp": ".lisp .lsp",
     "D": ".d",
     "Eagle": ".brd",
@@ -79,6 +82,7 @@ _MOST_USED = {
     "Lex": ".l",
     "Linear Programming": ".lp",
     "Lua": "lua",
+    "MATLAB": ".m",
     "MQL5": ".mqh",
     "Markdown": ".md",
     "Microsoft Developer Studio Project": ".dsp",
@@ -86,12 +90,11 @@ _MOST_USED = {
     "NewLisp": ".nl",
     "Nushell": ".nu",
     "OCaml": ".ml ocaml",
-    "Objective-C": ".m",
     "Objective-C++": ".mm",
     "Odin": ".odin",
     "OpenCL": ".cl",
     "OpenEdge ABL": ".p",
-    "PHP": ".inc .php",
+    "PHP": ".php",
     "Parrot Assembly": "parrot",
     "Perl": ".cgi .fcgi .pl .pm .t perl",
     "Pkl": ".pkl",
@@ -114,7 +117,6 @@ _MOST_USED = {
     "SubRip Text": ".srt",
     "SuperCollider": ".scd",
     "TSX": ".tsx",
-    "TeX": ".cls",
     "Text": ".txt",
     "TypeScript": ".ts deno",
     "TypeSpec": ".tsp",
@@ -150,28 +152,37 @@ SUFFIXES = {
     for suffix, languages in _languages_by("extensions").items()
     if suffix.lower() not in GENERIC_SUFFIXES
 }
+# As a mode line may name a language: its name, a dash for each space, and what else it is called.
+ALIASES = {
+    alias: language
+    for language, facts in _DATA.items()
+    for alias in (language.lower().replace(" ", "-"), *facts.get("aliases", ()))
+}
 _LONGEST_SUFFIX_CHARS = max(map(len, SUFFIXES))
 
 _EXEC_TRICK = re.compile(rb"exec (\w+).+\$0.+\$@")
 _MAN_SECTION = re.compile(r"\.(?:[1-9](?![0-9])[a-z_0-9]*|0p)(?:\.in)?\Z", re.IGNORECASE)
-_MAN_TITLE = re.compile(rb"^[.'][ \t]*(?:TH|Dt)[ \t]+\S", re.MULTILINE)
 
 
-def detect_language(path: str, head: bytes) -> tuple[str | None, str | None]:
+def detect_language(path: str, text: bytes) -> tuple[str | None, str | None]:
     """Linguist's name and the method that found it; (None, None) where nothing is known.
 
-    `head` is the start of the file, a few hundred bytes or more. Methods: filename, shebang, extension,
-    ambiguous_extension. Beyond Linguist 9.6: `Dockerfile.*` where the suffix says nothing, JavaScript for `node`,
-    and versions after any interpreter's name (`perl5.30`).
+    `text` is the whole file; its first 51,200 bytes are read, and the last 4,096 for a mode line. Methods: modeline,
+    filename, shebang, extension, content, ambiguous_extension. Beyond Linguist 9.6: `Dockerfile.*` where the suffix
+    says nothing, JavaScript for `node`, versions after any interpreter's name (`perl5.30`), man pages of any section
+    (`.3ssl`) by their content, and empty files by name.
 
     >>> detect_language("src/parser.py", b""), detect_language("bin/run", b"#!/usr/bin/env python3")
     (('Python', 'extension'), ('Python', 'shebang'))
     """
     name = path.rpartition("/")[2]
+    if declared := ALIASES.get(mode(text) or ""):
+        return declared, "modeline"
     languages: tuple[str, ...] = ()
+    decided_by, decided_key = "", None
     for method, key, index in (
         ("filename", name, FILENAMES),
-        ("shebang", interpreter(head), INTERPRETERS),
+        ("shebang", interpreter(text), INTERPRETERS),
         ("extension", _suffix(name), SUFFIXES),
     ):
         found = index.get(key, ()) if key else ()
@@ -180,11 +191,28 @@ def detect_language(path: str, head: bytes) -> tuple[str | None, str | None]:
             return both[0], method
         if both:
             languages, decided_by, decided_key = both, method, key
+    if not languages and _is_dockerfile(name):
+        return "Dockerfile", "filename"
+    # after a shebang that the suffix says nothing about, the suffix's rules do not either
+    by_content = () if decided_by == "shebang" else _by_content(name, text, languages)
+    if len(by_content) == 1:
+        return by_content[0], "content"
     if not languages:
-        return _without_suffix(name, head)
+        return None, None
     if decided_by == "extension":
         decided_by = "ambiguous_extension"
-    return _most_used(languages, decided_key), decided_by
+    return _most_used(by_content or languages, decided_key), decided_by
+
+
+def _by_content(name: str, text: bytes, languages: tuple[str, ...]) -> tuple[str, ...]:
+    """The languages that the content speaks for: by its suffix any, whether found so far or not, as in Linguist."""
+    if not text:
+        return ()
+    if not languages and is_xml(text):
+        return ("XML",)
+    # the section of a man page may have letters: EVP_sign.3ssl
+    is_man_page = not languages and _MAN_SECTION.search(name)
+    return languages_by_content(".1" if is_man_page else _last_suffix(name), text)
 
 
 def _suffix(name: str) -> str | None:
@@ -241,13 +269,13 @@ def _most_used(languages: tuple[str, ...], key: str | None) -> str:
     return next((name for name in languages if _DATA[name].get("extensions", [""])[0].lower() == key), languages[0])
 
 
-def _without_suffix(name: str, head: bytes) -> tuple[str | None, str | None]:
-    """A variant Dockerfile or a man page, where no language lists the filename, the interpreter or the suffix."""
-    if name.startswith("Dockerfile.") and len(name) > len("Dockerfile."):
-        return "Dockerfile", "filename"
-    if _MAN_SECTION.search(name) and _MAN_TITLE.search(head):
-        return "Roff Manpage", "extension"
-    return None, None
+def _last_suffix(name: str) -> str:
+    dot = name.rfind(".")
+    return name[dot:].lower() if dot >= 0 else ""
+
+
+def _is_dockerfile(name: str) -> bool:
+    return name.startswith("Dockerfile.") and len(name) > len("Dockerfile.")
 
 
 def slug(language: str | None) -> str:
