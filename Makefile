@@ -13,7 +13,7 @@ $(STAMP): requirements-dev.txt pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --require-hashes --only-binary :all: -r requirements-dev.txt
 	$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
-	$(BIN)/python -c "from filters import minhash, signals, text; minhash.warm_up(); signals.warm_up(); text.warm_up()"
+	$(BIN)/python -c "from filters import kernels; kernels.warm_up()"
 	@touch $@
 
 run: $(STAMP) ## the main job: the demo corpus to a finished release
@@ -37,6 +37,10 @@ format: $(STAMP) ## make the code look alike
 
 bench: $(STAMP) ## seconds and MB/s beside the floor and the peers
 	$(BIN)/python -m bench.kernels
+	$(BIN)/python -m bench.signals
+	$(BIN)/python -m bench.language
+	$(BIN)/python -m bench.licenses
+	$(BIN)/python -m bench.pairs
 	$(BIN)/python -m bench.stages
 
 pins: ## resolve the pinned requirements again (needs uv)

@@ -6,6 +6,7 @@ import numpy as np
 import polars as pl
 
 NULLS_LAST = np.iinfo(np.int64).max
+LICENSE_TYPES = pl.Enum(["permissive", "no_license", "non_permissive"])  # ascending: the freest first
 
 
 def keep_ranks(files: pl.DataFrame, order: Sequence[str]) -> np.ndarray:
@@ -14,6 +15,7 @@ def keep_ranks(files: pl.DataFrame, order: Sequence[str]) -> np.ndarray:
     Nulls come last in both directions. Ties are for the caller to break by `file_id`.
     """
     columns = [part.split() for part in order]
+    files = files.with_columns(pl.col("license_type").cast(LICENSE_TYPES)) if "license_type" in files.columns else files
     ranks = [
         (pl.col(name).to_physical().cast(pl.Int64) * (-1 if direction == "desc" else 1)).fill_null(NULLS_LAST)
         for name, direction in columns

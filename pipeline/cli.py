@@ -109,6 +109,24 @@ def status(config: ConfigFile, workspace: WorkspaceDir = DEFAULT_WORKSPACE) -> N
 
 
 @app.command()
+def explain(
+    config: ConfigFile,
+    repository: Annotated[str, typer.Argument(help="owner/name, as `status` and the ledger write it")],
+    path: Annotated[str, typer.Argument(help="the file's path in the repository")],
+    workspace: WorkspaceDir = DEFAULT_WORKSPACE,
+) -> None:
+    """Why a file is in the release or not, with every signal and rule."""
+    from pipeline import config as configuration
+    from pipeline import explain as story
+    from pipeline.workspace import Workspace
+
+    settings = configuration.load(config)
+    if not (workspace / "workspace.json").exists():
+        raise WorkspaceError(f"{workspace}: no workspace; run `stackyard run {config}` first, or use --workspace DIR")
+    print(story.explain(Workspace(workspace.absolute()), settings, repository, path))
+
+
+@app.command()
 def verify(
     folder: Annotated[Path, typer.Argument(help="a release, or a workspace: its units and its release")],
 ) -> None:

@@ -5,18 +5,27 @@ import inspect
 import re
 import tomllib
 from collections import Counter
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from filters.language import LANGUAGES
-from filters.rules import RULES
+from filters.rules import PRESETS, RULES, Languages, Rule
 from pipeline.errors import ConfigError
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[int, Field(gt=0)]
-KEEP_COLUMNS = ("star_events_count", "fork_events_count", "first_seen", "path_depth", "length_bytes")
+DEFAULT_PRESET = "stack_v2"
+KEEP_COLUMNS = ("license_type", "star_events_count", "fork_events_count", "first_seen", "path_depth", "length_bytes")
+
+
+def check_languages(names: Iterable[str]) -> None:
+    """Raises ValueError for the first that GitHub Linguist does not know."""
+    unknown = sorted(set(names) - LANGUAGES)
+    if unknown:
+        raise ValueError(f"{unknown[0]!r} is no language{_nearest_of(unknown[0])}")
 
 
 class Section(BaseModel):
@@ -30,6 +39,14 @@ class Source(Section):
     names: list[str] = []
     include: list[str] = []
     exclude: list[str] = []
+    languages: list[str] = []
+    rights: Literal["licensed", "own"] = "licensed"
+
+    @field_validator("languages")
+    @classmethod
+    def known(cls, languages: list[str]) -> list[str]:
+        check_languages(languages)
+        return languages
 
     @model_validator(mode="after")
     def one_kind(self) -> "Source":
@@ -45,8 +62,16 @@ class Extract(Section):
     large_repository_bytes: Positive = 268_435_456
 
 
+class License(Section):
+    not_permissive: list[str] = []
+
+
 class Dedup(Section):
+    near_duplicates: bool = True
+    min_similarity: Annotated[float, Field(ge=0.7, le=1)] = 0.7
+    memory_bytes: Annotated[int, Field(ge=100_000_000)] = 2_000_000_000
     keep: list[Annotated[str, Field(pattern=rf"^({'|'.join(KEEP_COLUMNS)}) (asc|desc)$")]] = [
+        "license_type asc",
         "star_events_count desc",
         "fork_events_count desc",
         "first_seen asc",
@@ -66,6 +91,11 @@ class Split(Section):
         return self
 
 
+class Alarms(Section):
+    max_share: Fraction = 0.5
+    min_files: Positive = 1_000
+
+
 class Release(Section):
     name: Annotated[str, Field(min_length=1)] = "My code dataset"
     version: Annotated[str, Field(pattern=r"^\d+\.\d+\.\d+$")] = "0.1.0"
@@ -79,9 +109,11 @@ class Config(Section):
     folder: Path
     source: Annotated[list[Source], Field(min_length=1)]
     extract: Extract = Extract()
-    rules: dict[str, dict[str, Any]] = {}
+    rules: dict[str, Any] = {}
+    license: License = License()
     dedup: Dedup = Dedup()
     split: Split = Split()
+    alarms: Alarms = Alarms()
     release: Release = Release()
 
     def resolved(self) -> dict[str, Any]:
@@ -100,21 +132,25 @@ class Config(Section):
 SECTIONS: dict[str, type[Section]] = {
     "source": Source,
     "extract": Extract,
+    "license": License,
     "dedup": Dedup,
     "split": Split,
+    "alarms": Alarms,
     "release": Release,
 }
 
 
-def resolved_rules(rules: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    """Every rule with all its thresholds and `enabled`, in rule order."""
-    return {name: {"enabled": True} | _thresholds(rule.holds) | rules.get(name, {}) for name, rule in RULES.items()}
+def resolved_rules(rules: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Every rule with all its thresholds and `enabled`, in rule order: a section's keys stand before the preset's."""
+    preset = PRESETS[rules.get("preset", DEFAULT_PRESET)]
+    return {name: _defaults(rule) | preset.get(name, {}) | rules.get(name, {}) for name, rule in RULES.items()}
 
 
-def _thresholds(rule: Any) -> dict[str, Any]:
-    """The rule's thresholds with their defaults, as JSON values."""
-    defaults = {name: p.default for name, p in inspect.signature(rule).parameters.items()}
-    return {name: list(value) if isinstance(value, tuple) else value for name, value in defaults.items()}
+def _defaults(rule: Rule) -> dict[str, Any]:
+    """`enabled` and the rule's thresholds, as JSON values."""
+    thresholds = {name: p.default for name, p in inspect.signature(rule.holds).parameters.items()}
+    lists = {name: list(value) for name, value in thresholds.items() if isinstance(value, tuple)}
+    return {"enabled": rule.on} | thresholds | lists
 
 
 def load(path: Path) -> Config:
@@ -147,20 +183,38 @@ class _RuleError(Exception):
         self.location = location
 
 
-def _check_rules(rules: dict[str, dict[str, Any]]) -> None:
-    """Every section names a rule, every key one of its thresholds, every value has the default's type."""
+def _check_rules(rules: Mapping[str, Any]) -> None:
+    """The preset exists, every section names a rule, every key one of its thresholds, every value has its type."""
+    preset = rules.get("preset", DEFAULT_PRESET)
+    if preset not in list(PRESETS):  # a list, because the value may be anything
+        raise _RuleError(("rules", "preset"), f"{preset!r} is no preset{_nearest(preset, PRESETS)}")
     for name, given in rules.items():
+        if name == "preset":
+            continue
         if name not in RULES:
-            raise _RuleError(("rules", name), f"no such rule{_nearest(name, RULES)}")
-        defaults = {"enabled": True} | _thresholds(RULES[name].holds)
+            names = RULES if isinstance(given, dict) else ["preset"]
+            raise _RuleError(("rules", name), f"no such {'rule' if names is RULES else 'key'}{_nearest(name, names)}")
+        if not isinstance(given, dict):
+            raise _RuleError(("rules", name), f"is a rule: write [rules.{name}] and its keys below")
         for key, value in given.items():
-            if key not in defaults:
-                raise _RuleError(("rules", name, key), f"no such key{_nearest(key, defaults)}")
-            if not _fits(value, defaults[key]):
-                raise _RuleError(("rules", name, key), f"needs {WANTED[type(defaults[key])]}, not {value!r}")
-            unknown = set(value) - LANGUAGES if isinstance(value, list) else set()  # every list is one of languages
-            if unknown:
-                raise _RuleError(("rules", name, key), f"{min(unknown)!r} is no language{_nearest_of(min(unknown))}")
+            if reason := _complaint(RULES[name], key, value):
+                raise _RuleError(("rules", name, key), reason)
+
+
+def _complaint(rule: Rule, key: str, value: Any) -> str | None:
+    """What is wrong with a rule's key; None where nothing is."""
+    defaults = _defaults(rule)
+    if key not in defaults:
+        return f"no such key{_nearest(key, defaults)}"
+    if not _fits(value, defaults[key]):
+        return f"needs {WANTED[type(defaults[key])]}, not {value!r}"
+    parameter = inspect.signature(rule.holds).parameters.get(key)
+    if parameter and parameter.annotation == Languages:
+        try:
+            check_languages(value)
+        except ValueError as error:
+            return str(error)
+    return None
 
 
 WANTED = {

@@ -6,18 +6,21 @@ Beam.
 
 from typing import Any
 
-import numpy as np
-
+from filters.pairs import Limits, limits
 from pipeline import blocks, inputs, ledger, manifest, parquet, plan, storage, units
-from pipeline.card import card
+from pipeline.candidates import BANDED, ComparePairs, EmitBands, band_groups
+from pipeline.card import card, generated_digest
 from pipeline.config import Config
 from pipeline.decide import ChooseKept, EmitCandidates, WriteDecisions, candidate_type
+from pipeline.distinct import HOLDER, EmitTexts, FirstHolders, WriteDistinct, distinct_count
 from pipeline.engine import Engine
 from pipeline.extract import ExtractUnit
+from pipeline.groups import write_groups
 from pipeline.label import LabelUnit
 from pipeline.networks import HELD, CountShared, HeldTexts, assign_splits
 from pipeline.progress import progress
 from pipeline.run import Run, start
+from pipeline.settle import MergePairs, SettlePairs, WriteShingles, settle_parts
 from pipeline.shards import WriteShards
 from pipeline.sources import list_repositories
 from pipeline.transforms import Exchange, ForEach, Return
@@ -54,6 +57,7 @@ def release(
     run = start(workspace, config, engine, partial, skip_committed)
     label(run)
     measure_networks(run)
+    measure_pairs(run)
     decide(run)
     shards = plan.plan(run.folders, run.unit_ids, config.release)
     write(run, shards)
@@ -63,7 +67,7 @@ def release(
 
 def label(run: Run) -> None:
     """unit -> the reasons of its files"""
-    work = LabelUnit(run.folders, run.config.resolved()["rules"])
+    work = LabelUnit.of(run.folders, run.config)
     run.once("label", run.folders.labels, lambda p: p | ForEach(run.unit_ids, work))
 
 
@@ -74,15 +78,50 @@ def measure_networks(run: Run) -> None:
     run.once("networks", run.folders.networks, lambda p: p | "Count" >> count)
     if not (run.skip_committed and run.folders.splits.exists()):
         keys = [key for unit_id in run.unit_ids for key in inputs.repo_keys(units.Unit.of(run.workspace, unit_id))]
-        with storage.commit(run.folders.splits) as temporary, temporary.open("wb") as out:
-            np.save(out, assign_splits(run.folders.networks, keys, run.config.split))
+        storage.write_array(run.folders.splits, assign_splits(run.folders.networks, keys, run.config.split))
+
+
+def measure_pairs(run: Run) -> None:
+    """units -> distinct texts -> pairs that share a band -> verified pairs -> groups of texts that they join"""
+    dedup, folders = run.config.dedup, run.folders
+    if run.skip_committed and (folders.pairs / "groups.npy").exists():
+        return
+    if dedup.near_duplicates:
+        find_pairs(run, limits(dedup.min_similarity))
+    write_groups(folders)
+
+
+def find_pairs(run: Run, found: Limits) -> None:
+    """distinct texts -> candidates, some bands at a time -> pairs, those near the threshold settled by their texts"""
+    dedup, folders, unit_ids = run.config.dedup, run.folders, run.unit_ids
+    partitions = blocks.partition_count(sum(run.rows.values()), HOLDER.itemsize)
+    first = Exchange(unit_ids, EmitTexts(folders, partitions), FirstHolders(folders))
+    write = Return(unit_ids, WriteDistinct(folders))
+    run.once("distinct", folders.pairs / "distinct", lambda p: p | "First" >> first | "Write" >> write)
+    texts = distinct_count(folders.pairs)
+    for bands in band_groups(texts, dedup.memory_bytes):
+        compare_bands(run, bands, texts, found)
+    count = settle_parts(folders)
+    merge, settle = MergePairs(folders, count, found), SettlePairs(folders, found, dedup.min_similarity)
+    run.once("merge", folders.pairs / "merged", lambda p: p | ForEach(range(count), merge), count)
+    run.once("shingles", folders.pairs / "shingles", lambda p: p | ForEach(unit_ids, WriteShingles(folders)))
+    run.once("settle", folders.pairs / "verified", lambda p: p | ForEach(range(count), settle), count)
+
+
+def compare_bands(run: Run, bands: tuple[int, int], texts: int, found: Limits) -> None:
+    """distinct texts -> pairs that share one of these bands"""
+    partitions = blocks.partition_count(texts * (bands[1] - bands[0]), BANDED.itemsize)
+    emit, gather = EmitBands(run.folders, bands, partitions), ComparePairs(run.folders, bands, found)
+    folder = run.folders.pairs / f"estimated/bands-{bands[0]:02d}-{bands[1]:02d}"
+    run.once("candidates", folder, lambda p: p | "Compare" >> Exchange(run.unit_ids, emit, gather), partitions)
 
 
 def decide(run: Run) -> None:
     """units, reasons -> for every file: kept, or removed with all its reasons and the copy that stays"""
     order = run.config.dedup.keep
     partitions = blocks.partition_count(sum(run.rows.values()), candidate_type(order).itemsize)
-    choose = Exchange(run.unit_ids, EmitCandidates(run.folders, order, partitions), ChooseKept(run.folders, order))
+    gather = ChooseKept(run.folders, order, partitions, limits(run.config.dedup.min_similarity))
+    choose = Exchange(run.unit_ids, EmitCandidates(run.folders, order, partitions), gather)
     write = Return(run.unit_ids, WriteDecisions(run.folders))
     run.once("decide", run.folders.decisions, lambda p: p | "Choose" >> choose | "Write" >> write)
 
@@ -112,9 +151,11 @@ def commit(run: Run, shards: list[plan.Shard]) -> dict[str, Any]:
     """Manifest and card, then the new release takes the old one's place."""
     values = manifest.build(run, shards)
     folder = run.workspace.next_release
+    former = run.workspace.release / "README.md"
+    text = card(values, former.read_text("utf-8") if former.exists() else "")
     with storage.commit(folder / "README.md") as temporary:
-        temporary.write_text(card(values), "utf-8")
-    values["card"] = {"sha256": storage.sha256(folder / "README.md")}
+        temporary.write_text(text, "utf-8")
+    values["card"] = {"generated_sha256": generated_digest(text)}
     storage.write_json(folder / "manifest.json", values)
     storage.swap(folder, run.workspace.release)
     run.forget_older({shard.digest for shard in shards})

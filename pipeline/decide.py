@@ -6,27 +6,37 @@ Only ids move. A file that breaks a rule is never the one that stays, so it cann
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 import polars as pl
-import pyarrow as pa
 import pyarrow.parquet as pq
 
+from filters.greedy import keep_greedily, led
 from filters.keep import keep_ranks
+from filters.minhash import NUM_PERM
+from filters.pairs import PAIR, Limits
 from pipeline import blocks, inputs, parquet, storage
+from pipeline.distinct import signatures_of
+from pipeline.groups import group_keys, pairs_of_partition, places_of, positions
 from pipeline.label import read_columns
-from pipeline.networks import SPLITS, split_of_rows
+from pipeline.networks import split_of_rows
 from pipeline.run import Folders
+from pipeline.summary import EXACT_DUPLICATE, LABELLED, NEAR_DUPLICATE, summarise
 from pipeline.units import Unit
 from schemas.decisions import DECISIONS
 
-EXACT_DUPLICATE = "exact_duplicate"
-VERDICT = np.dtype([("row", np.int64), ("kept", np.uint64, 2), ("size", np.int32), ("has_kept", np.bool_)])
+# `exact` is NaN where only the signatures were compared, and they were enough.
+VERDICT = np.dtype(
+    [
+        *(("row", np.int64), ("kept", np.uint64, 2), ("has_kept", np.bool_), ("size", np.int32)),
+        *(("is_near", np.bool_), ("estimated", np.float64), ("exact", np.float64)),
+    ]
+)
 
 
 def candidate_type(order: Sequence[str]) -> np.dtype:
-    """A file with a text, as it moves to the partition of its text: sorted by its fields, the first one stays."""
+    """A file with a text, as it moves to the partition of its group: sorted by its fields, the first one stays."""
     return np.dtype(
         [
             *(("text", np.uint64, 2), ("has_reason", np.bool_), ("rank", np.int64, len(order))),
@@ -48,9 +58,11 @@ class EmitCandidates:
         """(partition, block of candidates): every file with a text."""
         unit = Unit.of(self.folders.workspace, unit_id)
         files = read_columns(unit, ["text_id", "file_id", "path", "length_bytes", "repository_index"])
+        labels = _labels(self.folders, unit)
         files = files.with_columns(
+            labels["license_type"],
             path_depth=pl.col("path").str.count_matches("/", literal=True),
-            has_reason=pl.Series(pa.compute.list_value_length(_reasons(self.folders, unit))) > 0,
+            has_reason=labels["removal_reasons"].list.len() > 0,
             split=split_of_rows(self.folders, unit, files["repository_index"]),
         ).with_row_index("row")
         files = inputs.read(self.folders.inputs).without_passed_over(unit_id, files)
@@ -63,11 +75,11 @@ class EmitCandidates:
         records["repository"] = files["repository"]
         records["has_reason"], records["split"] = files["has_reason"], files["split"]
         records["row"], records["unit"] = files["row"], unit_id
-        yield from blocks.split(records, records["text"][:, 0], self.partitions)
+        yield from blocks.split(records, group_keys(self.folders, records["text"]), self.partitions)
 
 
-def _reasons(folders: Folders, unit: Unit) -> pa.ChunkedArray:
-    return parquet.read(folders.labels / f"{unit.name}.parquet")["removal_reasons"]
+def _labels(folders: Folders, unit: Unit) -> pl.DataFrame:
+    return parquet.read_frame(folders.labels / f"{unit.name}.parquet", [*LABELLED, "removal_reasons"])
 
 
 def known_of_repositories(unit: Unit) -> pl.DataFrame:
@@ -84,24 +96,64 @@ class ChooseKept:
 
     folders: Folders
     order: Sequence[str]
+    partitions: int
+    found: Limits
 
     def __call__(self, partition: int, candidates: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
-        """(unit id, block of VERDICT) for every file that has equals. Writes how many texts cross the splits."""
+        """(unit id, block of VERDICT) for every file that is not alone. Writes how many texts cross the splits."""
         records = blocks.join(candidates, candidate_type(self.order))
-        records = records[_sorted(records)]
+        records = records[_in_keep_order(records, "text")]
         bounds = blocks.groups(records["text"])
         sizes = np.diff(bounds)
-        first = np.repeat(bounds[:-1], sizes)
+        first = records[bounds[:-1]]  # the copy of each text that stays, if one does
+        yields = self._yields(first, pairs_of_partition(self.folders, partition, self.partitions))
+        cluster_sizes = np.bincount(yields.kept[yields.kept >= 0], sizes[yields.kept >= 0], len(first))
+        text = np.repeat(np.arange(len(first)), sizes)
+        kept = yields.kept[text]
         verdicts = np.empty(len(records), VERDICT)
         verdicts["row"] = records["row"]
-        verdicts["kept"] = records["file"][first]
-        verdicts["size"] = np.repeat(sizes, sizes)
-        verdicts["has_kept"] = ~records["has_reason"][first]
+        verdicts["kept"], verdicts["has_kept"] = first["file"][kept], kept >= 0
+        verdicts["size"] = np.where(kept >= 0, cluster_sizes[kept], sizes[text])
+        verdicts["is_near"] = (kept >= 0) & (kept != text)
+        verdicts["estimated"], verdicts["exact"] = yields.estimated[text], yields.exact[text]
         storage.write_json(
             self.folders.decisions / f"overlap/part-{partition:05d}.json", _overlap(records["split"], bounds)
         )
-        several = verdicts["size"] > 1
+        several = (verdicts["size"] > 1) | verdicts["is_near"]
         yield from blocks.by_number(verdicts[several], records["unit"][several])
+
+    def _yields(self, first: np.ndarray, pairs: np.ndarray) -> "Yields":
+        """What becomes of each text, from the pairs between them."""
+        kept = np.where(first["has_reason"], -1, np.arange(len(first)))
+        estimated, exact = np.ones(len(first)), np.ones(len(first))
+        texts, numbers = np.unique(
+            np.concatenate([positions(first["text"], pairs["a"]), positions(first["text"], pairs["b"])]),
+            return_inverse=True,
+        )
+        numbered = np.empty(len(pairs), PAIR)
+        numbered["a"], numbered["b"] = numbers[: len(pairs)], numbers[len(pairs) :]
+        numbered["equal"], numbered["leader"] = pairs["equal"], pairs["leader"]
+        places = places_of(self.folders, first["text"][texts][led(numbered)])
+        chosen = keep_greedily(
+            numbered,
+            _in_keep_order(first[texts]),
+            ~first["has_reason"][texts],
+            signatures_of(self.folders, places),
+            self.found.certain,
+        )
+        goes = (chosen.kept >= 0) & (chosen.kept != np.arange(len(texts)))
+        kept[texts] = np.where(chosen.kept >= 0, texts[chosen.kept], -1)
+        estimated[texts[goes]] = chosen.equal[goes] / NUM_PERM
+        exact[texts[goes]] = np.where(chosen.pair >= 0, pairs["exact"][chosen.pair], np.nan)[goes]
+        return Yields(kept, estimated, exact)
+
+
+class Yields(NamedTuple):
+    """One entry for each text. `kept`: the text that it yields to, itself when it stays, -1 when neither."""
+
+    kept: np.ndarray
+    estimated: np.ndarray
+    exact: np.ndarray
 
 
 def _overlap(split: np.ndarray, bounds: np.ndarray) -> dict[str, int]:
@@ -111,11 +163,12 @@ def _overlap(split: np.ndarray, bounds: np.ndarray) -> dict[str, int]:
     return {"held_out_texts": int(held_out.sum()), "shared_texts": int((held_out & in_train).sum())}
 
 
-def _sorted(records: np.ndarray) -> np.ndarray:
-    """The order by text, reason, ranks, file: lexsort takes the last key first."""
+def _in_keep_order(records: np.ndarray, *within: str) -> np.ndarray:
+    """The order by reason, ranks, repository, file, `within` those fields. lexsort takes the last key first."""
     keys = [records["file"][:, 1], records["file"][:, 0], records["repository"]]
     keys += [records["rank"][:, i] for i in reversed(range(records["rank"].shape[1]))]
-    keys += [records["has_reason"], records["text"][:, 1], records["text"][:, 0]]
+    keys += [records["has_reason"]]
+    keys += [records[name][:, i] for name in within for i in (1, 0)]
     return np.lexsort(keys)
 
 
@@ -129,39 +182,39 @@ class WriteDecisions:
         """Writes DECISIONS and their summary."""
         unit = Unit.of(self.folders.workspace, unit_id)
         files = read_columns(unit, ["file_id", "text_id", "language", "length_bytes", "text_bytes", "repository_index"])
-        decisions = decide(files, _reasons(self.folders, unit), blocks.join(verdicts, VERDICT))
+        labels = _labels(self.folders, unit)
+        decisions = decide(files, labels["removal_reasons"], blocks.join(verdicts, VERDICT))
         with storage.commit(self.folders.decisions / f"{unit.name}.parquet") as temporary:
             parquet.write(temporary, decisions.to_arrow(), DECISIONS)
-        split = split_of_rows(self.folders, unit, files["repository_index"])
-        rows = files.hstack(decisions).with_columns(split)
-        storage.write_json(self.folders.decisions / f"{unit.name}.json", _summary(rows, _group_of_rows(unit)))
+        index = files["repository_index"]
+        repositories = parquet.read_frame(unit.path("outcomes.parquet"), ["host", "repo_name", "source"])[index]
+        rows = files.hstack(decisions).hstack(labels.drop("removal_reasons")).hstack(repositories)
+        rows = rows.with_columns(split_of_rows(self.folders, unit, index), pl.Series("group", _group_of_rows(unit)))
+        storage.write_json(self.folders.decisions / f"{unit.name}.json", summarise(rows))
         return ()
 
 
-def decide(files: pl.DataFrame, reasons: pa.ChunkedArray, verdicts: np.ndarray) -> pl.DataFrame:
-    """DECISIONS for the rows of `files`: their reasons, and `exact_duplicate` where an equal file stays instead."""
-    text = files["text_id"].is_not_null()
+def decide(files: pl.DataFrame, reasons: pl.Series, verdicts: np.ndarray) -> pl.DataFrame:
+    """DECISIONS for the rows of `files`: their reasons, and that of a duplicate where another file stays instead."""
     given = pl.DataFrame(
         {
             "row": verdicts["row"],
             "kept_id": pl.Series(blocks.to_bytes(verdicts["kept"]), dtype=pl.Binary),
-            "size": verdicts["size"],
-            "has_kept": verdicts["has_kept"],
+            **{name: verdicts[name] for name in ("has_kept", "size", "is_near", "estimated", "exact")},
         }
     ).sort("row")
-    rows = files.select("file_id").with_columns(removal_reasons=pl.Series(reasons), text=text)
+    rows = files.select("file_id", text=pl.col("text_id").is_not_null()).with_columns(removal_reasons=reasons)
     rows = rows.with_row_index("row").with_columns(pl.col("row").cast(pl.Int64))
     rows = rows.join(given, on="row", how="left", maintain_order="left")
-    alone = pl.col("size").is_null()
-    good = pl.col("removal_reasons").list.len() == 0
+    good = (pl.col("removal_reasons").list.len() == 0) & pl.col("text")
     twin = pl.col("has_kept").fill_null(False) & (pl.col("kept_id") != pl.col("file_id"))
-    cluster = pl.when(twin).then("kept_id").when(good & pl.col("text")).then("file_id")
+    reason = pl.when("is_near").then(pl.lit([NEAR_DUPLICATE])).otherwise(pl.lit([EXACT_DUPLICATE]))
     return rows.select(
-        removal_reasons=pl.when(twin)
-        .then(pl.col("removal_reasons").list.concat(pl.lit([EXACT_DUPLICATE])))
-        .otherwise("removal_reasons"),
-        cluster_id=cluster,
-        cluster_size=pl.when(pl.col("text")).then(pl.when(alone).then(1).otherwise("size")).cast(pl.Int32),
+        removal_reasons=pl.when(twin).then(pl.col("removal_reasons").list.concat(reason)).otherwise("removal_reasons"),
+        cluster_id=pl.when(twin).then("kept_id").when(good).then("file_id"),
+        cluster_size=pl.when("text").then(pl.col("size").fill_null(1)),
+        estimated_similarity=pl.when(twin).then("estimated"),
+        exact_similarity=pl.when(twin).then("exact").fill_nan(None),
     )
 
 
@@ -170,48 +223,3 @@ def _group_of_rows(unit: Unit) -> np.ndarray:
     footer = pq.read_metadata(unit.path("parquet"))
     sizes = [footer.row_group(i).num_rows for i in range(footer.num_row_groups)]
     return np.repeat(np.arange(len(sizes)), sizes)
-
-
-def _summary(rows: pl.DataFrame, group: np.ndarray) -> dict[str, Any]:
-    """What the planner and the manifest need: slices of kept rows, and counts of removed ones."""
-    rows = rows.with_columns(
-        group=pl.Series(group, dtype=pl.Int64),
-        kept=pl.col("removal_reasons").list.len() == 0,
-        bytes=pl.col("length_bytes").fill_null(0),
-    ).with_row_index("row")
-    return {
-        "rows": rows.height,
-        "slices": [_slice(key, part) for key, part in _by(rows.filter("kept"), ["language", "split", "group"])],
-        "languages": [
-            {"language": key[0], "files": part.height, "bytes": int(part["bytes"].sum())}
-            for key, part in _by(rows, ["language"])
-        ],
-        "reasons": _reason_counts(rows),
-    }
-
-
-def _by(rows: pl.DataFrame, keys: list[str]) -> Iterator[tuple[tuple[Any, ...], pl.DataFrame]]:
-    yield from rows.sort(keys, nulls_last=True, maintain_order=True).group_by(keys, maintain_order=True)
-
-
-def _slice(key: tuple[Any, ...], rows: pl.DataFrame) -> dict[str, Any]:
-    """Kept rows of one language, split and row group; the digest names these rows and what is decided of them."""
-    chosen = rows["row"].to_numpy().astype("<i8").tobytes() + rows["cluster_size"].to_numpy().astype("<i4").tobytes()
-    return {
-        "language": key[0],
-        "split": SPLITS[key[1]],
-        "group": key[2],
-        "rows": rows.height,
-        "bytes": int(rows["text_bytes"].sum()),
-        "digest": hashlib.blake2b(chosen, digest_size=16).hexdigest(),
-    }
-
-
-def _reason_counts(rows: pl.DataFrame) -> list[dict[str, Any]]:
-    """Files and bytes by language and reason; `alone` are those that this reason alone removes."""
-    alone = pl.col("removal_reasons").list.len() == 1
-    removed = rows.filter(~pl.col("kept")).with_columns(alone=alone).explode("removal_reasons")
-    counted = removed.group_by("language", "removal_reasons").agg(
-        files=pl.len(), alone=pl.col("alone").sum(), bytes=pl.col("bytes").sum()
-    )
-    return counted.rename({"removal_reasons": "reason"}).sort("reason", "language", nulls_last=True).to_dicts()

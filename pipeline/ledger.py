@@ -8,11 +8,12 @@ from typing import Any
 
 import polars as pl
 
-from filters.rules import RULES
+from filters.label import thresholds, values
 from pipeline import parquet, storage
 from pipeline.label import read_columns
 from pipeline.run import Folders
 from pipeline.units import Unit
+from schemas.decisions import LICENSE
 from schemas.release import CLUSTERS, LEDGER
 
 FILES_PER_LEDGER = 1_000_000  # files of the units whose removed files one ledger file holds
@@ -66,10 +67,11 @@ class WriteLedger:
                         writer.write_table(table.select(schema.names).cast(schema), row_group_size=table.num_rows)
 
     def _removed(self, unit: Unit) -> pl.DataFrame:
-        used = {name for rule in RULES.values() for name in rule.value.meta.root_names()}
+        used = {name for value in values(self.rules).values() for name in value.meta.root_names()}
         decisions = parquet.read_frame(self.folders.decisions / f"{unit.name}.parquet")
+        licenses = parquet.read_frame(self.folders.labels / f"{unit.name}.parquet", [field.name for field in LICENSE])
         files = read_columns(unit, [*(name for name in LEDGER_FILES if name not in used), *sorted(used)])
-        return files.hstack(decisions).filter(pl.col("removal_reasons").list.len() > 0)
+        return files.hstack(decisions).hstack(licenses).filter(pl.col("removal_reasons").list.len() > 0)
 
 
 LEDGER_FILES = [
@@ -79,32 +81,26 @@ LEDGER_FILES = [
 
 def ledger_rows(removed: pl.DataFrame, rules: Mapping[str, Mapping[str, Any]]) -> pl.DataFrame:
     """LEDGER: a row for every removed file and reason, in the files' order."""
-    measured = pl.coalesce(
-        pl.when(pl.col("reason") == name).then(rule.value.cast(pl.Float64)) for name, rule in RULES.items()
-    )
-    thresholds = {name: json.dumps(_thresholds(rules[name])) for name in RULES if _thresholds(rules[name])}
+    measured = pl.coalesce(pl.when(pl.col("reason") == name).then(value) for name, value in values(rules).items())
+    given = {name: json.dumps(thresholds(rule)) for name, rule in rules.items() if thresholds(rule)}
     rows = removed.with_columns(reason=pl.col("removal_reasons")).explode("reason")
     copy = pl.col("reason").str.ends_with("_duplicate")
     return rows.with_columns(
         pl.col("file_id").bin.encode("hex"),
         value=measured,
-        thresholds=pl.col("reason").replace_strict(thresholds, default=None, return_dtype=pl.String),
+        thresholds=pl.col("reason").replace_strict(given, default=None, return_dtype=pl.String),
         kept_file_id=pl.when(copy).then(pl.col("cluster_id").bin.encode("hex")),
     ).select(LEDGER.names)
-
-
-def _thresholds(rule: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in rule.items() if name != "enabled"}
 
 
 def cluster_rows(removed: pl.DataFrame) -> pl.DataFrame:
     """CLUSTERS: a row for every file that a kept one stands for."""
     return removed.filter(pl.col("cluster_id").is_not_null()).select(
-        file_id=pl.col("file_id").bin.encode("hex"),
-        kept_file_id=pl.col("cluster_id").bin.encode("hex"),
-        estimated_similarity=pl.lit(1.0),
-        exact_similarity=pl.lit(1.0),
-        cluster_size="cluster_size",
+        pl.col("file_id").bin.encode("hex"),
+        pl.col("cluster_id").bin.encode("hex").alias("kept_file_id"),
+        "estimated_similarity",
+        "exact_similarity",
+        "cluster_size",
     )
 
 

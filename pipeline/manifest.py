@@ -5,7 +5,7 @@ It is written last. A release whose sums differ gets none.
 
 import importlib.metadata
 import platform
-from collections import Counter
+from collections import Counter, defaultdict
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +13,14 @@ import polars as pl
 
 from filters.language import UNKNOWN
 from pipeline import git, parquet, storage
-from pipeline.decide import EXACT_DUPLICATE
+from pipeline.alarms import alarms
+from pipeline.config import Config
 from pipeline.errors import CorpusError
 from pipeline.inputs import NOT_LISTED, SUPERSEDED
 from pipeline.ledger import written_names
 from pipeline.plan import Shard
 from pipeline.run import Folders, Run
+from pipeline.summary import EXACT_DUPLICATE, NEAR_DUPLICATE
 from pipeline.units import Unit
 
 VERSIONED = ("apache-beam", "datasketch", "numba", "numpy", "polars", "pyarrow", "stackyard")
@@ -40,8 +42,13 @@ def build(run: Run, shards: list[Shard]) -> dict[str, Any]:
         "units": {unit.name: unit.commit()["files"] for unit in units},
         "repositories": repository_counts(run.repositories),
         "files": _files(summaries, shards),
+        "funnel": _funnel(summaries),
         "languages": _languages(summaries, shards),
+        "licenses": _totals(summaries, "licenses", ("license_type", "license_expression")),
+        "sizes": _totals(summaries, "sizes", ("size",)),
         "reasons": _reasons(summaries),
+        "rules_never_fired": _never_fired(config, summaries),
+        "alarms": alarms(summaries, config.alarms),
         "splits": _splits(shards) | {"overlap": _overlap(folders)},
         "contents": dict(sorted(files.items())),
     }
@@ -87,6 +94,29 @@ def _files(summaries: list[dict[str, Any]], shards: list[Shard]) -> dict[str, in
         "published": sum(shard.rows for shard in shards),
         "text_bytes": sum(shard.text_bytes for shard in shards),
     }
+
+
+def _funnel(summaries: list[dict[str, Any]]) -> dict[str, int]:
+    """Files left after each step."""
+    total = Counter[str]()
+    for summary in summaries:
+        total.update(summary["funnel"])
+    return {step: total[step] for step in ("files", "texts", "passing", "distinct")}
+
+
+def _totals(summaries: list[dict[str, Any]], table: str, keys: tuple[str, ...]) -> list[dict[str, Any]]:
+    """Kept files and their bytes of text by these keys, over all units."""
+    found: defaultdict[tuple[Any, ...], Counter[str]] = defaultdict(Counter)
+    for row in (row for summary in summaries for row in summary[table]):
+        found[tuple(row[key] for key in keys)].update(files=row["files"], bytes=row["bytes"])
+    ordered = sorted(found.items(), key=lambda item: [str(part or "") for part in item[0]])
+    return [dict(zip(keys, key, strict=True)) | dict(counts) for key, counts in ordered]
+
+
+def _never_fired(config: Config, summaries: list[dict[str, Any]]) -> list[str]:
+    """The enabled rules that hold for no file."""
+    fired = {row["reason"] for summary in summaries for row in summary["reasons"]}
+    return [name for name, rule in config.resolved()["rules"].items() if rule["enabled"] and name not in fired]
 
 
 def _languages(summaries: list[dict[str, Any]], shards: list[Shard]) -> dict[str, dict[str, int]]:
@@ -149,6 +179,9 @@ def check_sums(manifest: dict[str, Any]) -> None:
             sum(repositories["codes"].values()),
         ),
         "files and their outcomes": (files["entries"], files["passed_over"] + files["removed"] + files["published"]),
+        "files and the funnel's first step": (files["entries"] - files["passed_over"], manifest["funnel"]["files"]),
+        "files published and their licences": (files["published"], sum(row["files"] for row in manifest["licenses"])),
+        "files published and their sizes": (files["published"], sum(row["files"] for row in manifest["sizes"])),
         "files kept and files published": (files["kept"], files["published"]),
         "files published and rows of the shards": (files["published"], rows["data"]),
         "files published and their splits": (files["published"], sum(manifest["splits"]["rows"].values())),
@@ -162,7 +195,10 @@ def check_sums(manifest: dict[str, Any]) -> None:
             files["passed_over"],
             by_reason.get(SUPERSEDED, 0) + by_reason.get(NOT_LISTED, 0),
         ),
-        "copies and rows of the clusters": (by_reason.get(EXACT_DUPLICATE, 0), rows["clusters"]),
+        "duplicates and rows of the clusters": (
+            by_reason.get(EXACT_DUPLICATE, 0) + by_reason.get(NEAR_DUPLICATE, 0),
+            rows["clusters"],
+        ),
     }
     for what, (left, right) in sums.items():
         if left != right:

@@ -1,17 +1,23 @@
 """A batch of blobs to rows of FILES with their signatures: decode, name, measure."""
 
 import hashlib
+import json
 from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
 
+from filters.encoded import find_encoded
 from filters.generated import generated_by
+from filters.html import visible_chars
 from filters.language import detect_language
+from filters.licenses.detect import detect
+from filters.licenses.evidence import Found
 from filters.minhash import signatures
 from filters.paths import display_path
 from filters.signals import measure as measure_signals
 from filters.text import Decoded, decode, is_lfs_pointer
+from filters.vendored import is_documentation, is_vendored
 from pipeline.read import Batch
 from schemas.files import FILES, SIGNALS
 
@@ -31,7 +37,8 @@ def measure(batch: Batch) -> Measured:
     np.cumsum([len(text) for text in texts], out=offsets[1:])
     buffer = np.frombuffer(b"".join(texts), np.uint8)
     signature, token_count = signatures(buffer, offsets)
-    signals = measure_signals(buffer, offsets)._asdict() | {"token_count": token_count}
+    signals = measure_signals(buffer, offsets)._asdict() | find_encoded(buffer, offsets)._asdict()
+    signals["token_count"] = token_count
     is_text = np.array([text is not None for text in decoded], bool)
     columns = (
         _provenance(batch)
@@ -97,17 +104,40 @@ def _content(
 
 
 def _names(batch: Batch, decoded: list[Decoded | None]) -> dict[str, object]:
-    """Language and generator, for the rows that have a text."""
-    language: list[str | None] = []
-    method: list[str | None] = []
-    generator: list[str | None] = []
-    for entry, text in zip(batch.entries, decoded, strict=True):
-        path = display_path(entry.path)
-        named = detect_language(path, text.utf8[:8192]) if text else (None, None)
-        language.append(named[0])
-        method.append(named[1])
-        generator.append(generated_by(path, text.utf8) if text else None)
-    return {"language": language, "language_method": method, "generated_by": generator}
+    """What the path and the content say together, for the rows that have a text."""
+    rows = [
+        _named(display_path(entry.path), text.utf8) if text else NOTHING
+        for entry, text in zip(batch.entries, decoded, strict=True)
+    ]
+    return {name: [row[i] for row in rows] for i, name in enumerate(NAMED)}
+
+
+NAMED = (
+    *("language", "language_method", "is_vendor", "is_documentation", "generated_by"),
+    *("license_found", "license_evidence", "visible_chars"),
+)
+NOTHING = (None,) * len(NAMED)
+
+
+def _named(path: str, text: bytes) -> tuple[object, ...]:
+    """NAMED of one text."""
+    language, method = detect_language(path, text)
+    found = detect(path, text)
+    return (
+        *(language, method, is_vendored(path), is_documentation(path), generated_by(path, text)),
+        *(found.expression if found else None, _evidence(found) if found else None),
+        visible_chars(text) if language == "HTML" else None,
+    )
+
+
+def _evidence(found: Found) -> str:
+    """A JSON list: what was found by which method, how sure it is, and in which lines."""
+    return json.dumps(
+        [
+            {"license": each.expression, "method": each.method, "score": round(each.score, 3), "lines": each[3:]}
+            for each in found.evidence
+        ]
+    )
 
 
 def _lengths(is_text: np.ndarray, lengths: np.ndarray) -> np.ndarray:

@@ -45,8 +45,10 @@ class HeldTexts:
         )
         held = files.filter(pl.col("length_chars") > 0).select("text_id", "repository").unique()
         counts = held.group_by("repository").len().sort("repository")
-        with storage.commit(self.folders.networks / f"held/{unit.name}.npy") as temporary, temporary.open("wb") as out:
-            np.save(out, counts.select("repository", pl.col("len").cast(pl.Int64)).to_numpy())
+        storage.write_array(
+            self.folders.networks / f"held/{unit.name}.npy",
+            counts.select("repository", pl.col("len").cast(pl.Int64)).to_numpy(),
+        )
         records = np.empty(held.height, HELD)
         records["text"] = blocks.ids(held["text_id"])
         records["repository"] = held["repository"]
@@ -70,11 +72,7 @@ class CountShared:
         records = np.sort(blocks.join(held, HELD), order=["text", "repository"])
         bounds = blocks.groups(records["text"])
         pairs = [_pairs(records["repository"][a:b]) for a, b in zip(bounds[:-1], bounds[1:], strict=True) if b - a > 1]
-        with (
-            storage.commit(self.folder / f"shared/part-{partition:05d}.npy") as temporary,
-            temporary.open("wb") as out,
-        ):
-            np.save(out, _counted(pairs))
+        storage.write_array(self.folder / f"shared/part-{partition:05d}.npy", _counted(pairs))
         return ()
 
 

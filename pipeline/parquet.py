@@ -9,12 +9,22 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline import storage
+from schemas.decisions import LICENSE
 
 REPEATING = [
     *("host", "repo_name", "commit_id", "file_mode", "unread_reason", "encoding", "encoding_confidence", "had_bom"),
     *("language", "language_method", "generated_by", "reason", "thresholds", "outcome", "code"),
+    *("is_vendor", "is_documentation", "license_found", "license_evidence", *(field.name for field in LICENSE)),
 ]  # columns of few values, worth a dictionary
-SEARCHED = ["host", "repo_name", "path", "language", "length_bytes", "reason"]  # columns worth statistics
+SEARCHED = [
+    "host",
+    "repo_name",
+    "path",
+    "language",
+    "length_bytes",
+    "license_type",
+    "reason",
+]  # columns worth statistics
 
 
 def writer(path: Path, schema: pa.Schema, compression_level: int) -> pq.ParquetWriter:

@@ -34,6 +34,9 @@ def released(manifest: dict[str, Any], release: Path, profile: dict[str, float])
         "",
         *_languages(manifest["languages"]),
         "",
+        *(f"ALARM         {alarm(row)}" for row in manifest["alarms"][:SHOWN]),
+        *_never_fired(manifest["rules_never_fired"]),
+        *_hint(manifest),
         "seconds       " + ", ".join(f"{name} {seconds:.1f}" for name, seconds in profile.items()),
         f"release       {release}",
         f"card          {release / 'README.md'}",
@@ -41,6 +44,24 @@ def released(manifest: dict[str, Any], release: Path, profile: dict[str, float])
     if files["published"]:
         lines.append(f"load          datasets.{load_call(release, manifest)}")
     return "\n".join(lines)
+
+
+def alarm(row: dict[str, Any]) -> str:
+    """One line about a rule or a cluster that takes too much of something."""
+    share = 100 * row["taken"] / row["texts"]
+    of = f"{row['kind']} {row['name']}"
+    return f"{row['what']} takes {share:.0f} % of {of}: {row['taken']:,} of {row['texts']:,} files"
+
+
+def _never_fired(rules: list[str]) -> list[str]:
+    return [f"never fired   {', '.join(rules)}"] if rules else []
+
+
+def _hint(manifest: dict[str, Any]) -> list[str]:
+    """What to do when the licence rule leaves nothing: most likely it is the user's own code."""
+    if manifest["files"]["published"] or "no_license" not in manifest["reasons"]:
+        return []
+    return ['hint          no file has a licence; for code of your own set rights = "own" in [[source]]']
 
 
 def _repositories(counts: dict[str, Any]) -> str:

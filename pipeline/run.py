@@ -12,7 +12,7 @@ from pipeline import inputs, storage
 from pipeline.config import Config
 from pipeline.progress import progress
 from pipeline.units import Unit
-from pipeline.workspace import Workspace
+from pipeline.workspace import LAYOUT, Workspace
 
 if TYPE_CHECKING:
     from pipeline.engine import Engine  # imports Beam, which the functions that take a Folders do without
@@ -28,6 +28,7 @@ class Folders:
     labels: Path
     networks: Path
     splits: Path  # file
+    pairs: Path
     decisions: Path
 
     @property
@@ -45,17 +46,20 @@ def folders(workspace: Workspace, config: Config, known: str) -> Folders:
     """The folders of a release from inputs with this digest."""
 
     def folder(stage: str, *depends_on: Any) -> Path:
-        return workspace.work / f"{stage}-{storage.digest([known, *depends_on])}"
+        return workspace.work / f"{stage}-{storage.digest([LAYOUT, known, *depends_on])}"
 
     values = config.resolved()
-    rules, keep, split = values["rules"], values["dedup"]["keep"], values["split"]
+    dedup, split = values["dedup"], values["split"]
+    labelled_by = [values["rules"], values["license"], [(own["rights"], own["languages"]) for own in values["source"]]]
+    measured_by = [dedup["near_duplicates"], dedup["min_similarity"]]
     return Folders(
         workspace,
         inputs=folder("inputs") / "inputs.json",
-        labels=folder("labels", rules),
+        labels=folder("labels", *labelled_by),
         networks=folder("networks"),
         splits=folder("splits", split) / "splits.npy",
-        decisions=folder("decisions", rules, keep, split),
+        pairs=folder("pairs", *measured_by),
+        decisions=folder("decisions", *labelled_by, *measured_by, dedup["keep"], split),
     )
 
 
@@ -81,23 +85,25 @@ class Run:
         """Rows by unit id."""
         return {unit_id: Unit.of(self.workspace, unit_id).commit()["rows"] for unit_id in self.unit_ids}
 
-    def once(self, stage: str, folder: Path, build: Callable[[Any], Any]) -> None:
-        """Runs a stage's pipeline unless its folder is complete already."""
+    def once(self, stage: str, folder: Path, build: Callable[[Any], Any], parts: int | None = None) -> None:
+        """Runs a stage's pipeline unless its folder is complete already; it writes so many parts, or every unit."""
         done = folder / "done.json"
         if self.skip_committed and done.exists():
             return
 
         def written() -> int:
-            return len({path.with_suffix("") for path in folder.rglob("unit-*")})
+            names = "unit-*" if parts is None else "part-*"
+            return len({path.with_name(path.name.split(".")[0]) for path in folder.rglob(names)})
 
-        with progress(stage, "units", len(self.unit_ids), written):
+        with progress(stage, *(("units", len(self.unit_ids)) if parts is None else ("parts", parts)), written):
             self.engine.run(stage, build)
         storage.write_json(done, {})
 
     def forget_older(self, digests: set[str]) -> None:
         """What only an older release needed is gone; `digests` are those of the current shards."""
         current = self.folders
-        needed = {current.inputs.parent, current.labels, current.networks, current.splits.parent, current.decisions}
+        needed = {current.inputs.parent, current.splits.parent}
+        needed |= {current.labels, current.networks, current.pairs, current.decisions}
         for path in self.workspace.work.iterdir():
             if path not in needed | {current.written}:
                 storage.delete_tree(path)

@@ -17,6 +17,7 @@ from pipeline.networks import SPLITS, split_of_rows
 from pipeline.plan import Shard, read_task
 from pipeline.run import Folders
 from pipeline.units import Unit
+from schemas.decisions import LICENSE
 from schemas.release import ROWS
 
 GROUP_BYTES = 64 << 20  # of text in a row group: the Hub's viewer and streaming readers want 64 to 100 MB
@@ -81,7 +82,9 @@ class WriteShards:
 
     def _kept_rows(self, unit: Unit, wanted: dict[int, list[Shard]]) -> Iterator[tuple[pl.DataFrame, list[Shard]]]:
         """The kept rows of the wanted row groups, in order, and who takes some of them."""
-        decisions = parquet.read_frame(self.folders.decisions / f"{unit.name}.parquet")
+        decisions = parquet.read_frame(self.folders.decisions / f"{unit.name}.parquet").hstack(
+            parquet.read_frame(self.folders.labels / f"{unit.name}.parquet", [field.name for field in LICENSE])
+        )
         known = known_of_repositories(unit)
         with parquet.opened(unit.path("parquet")) as file:
             first = 0
@@ -99,7 +102,7 @@ class WriteShards:
 COLUMNS = [
     *("content", "language", "host", "repo_name", "commit_id", "path", "content_id", "file_id", "text_id"),
     *("length_bytes", "encoding", "encoding_confidence", "generated_by", "line_count", "line_chars"),
-    *("repository_index", "max_line_length", "alnum_count", "length_chars", "token_count"),
+    *("is_vendor", "repository_index", "max_line_length", "alnum_count", "length_chars", "token_count"),
 ]
 
 

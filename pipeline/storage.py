@@ -14,6 +14,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from pipeline.errors import UnitError
 
 TEMPORARY = ".tmp-"  # in the name of every file that is not final, and of folders that only one call needs
@@ -47,6 +49,12 @@ def write_json(path: Path, value: Any) -> None:
     """`value` as JSON with sorted keys, so that equal values are equal bytes."""
     with commit(path) as temporary:
         temporary.write_text(json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False) + "\n", "utf-8")
+
+
+def write_array(path: Path, values: np.ndarray) -> None:
+    """`values` as .npy, which can be memory-mapped."""
+    with commit(path) as temporary, temporary.open("wb") as out:
+        np.save(out, values)
 
 
 def read_json(path: Path) -> Any:

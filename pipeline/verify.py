@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline import manifest, storage, units
+from pipeline.card import generated_digest
 from pipeline.errors import CorpusError, ShardError
 from pipeline.workspace import Workspace
 from schemas.release import ROWS
@@ -44,8 +45,7 @@ def verify_units(root: Path) -> int:
 def _problems(release: Path, values: dict[str, Any]) -> Iterator[str]:
     for name, known in values["contents"].items():
         yield from _problems_of_file(release / name, known, ROWS if name.startswith("data/") else None)
-    if not (release / "README.md").exists() or storage.sha256(release / "README.md") != values["card"]["sha256"]:
-        yield f"{release / 'README.md'}: missing or not as it was written"
+    yield from _problems_of_card(release / "README.md", values["card"]["generated_sha256"])
     present = {path.relative_to(release).as_posix() for path in release.glob("*/**/*") if path.is_file()}
     yield from (
         f"{release / name}: not in the manifest" for name in sorted(present - set(values["contents"]) - UNLISTED)
@@ -54,6 +54,15 @@ def _problems(release: Path, values: dict[str, Any]) -> Iterator[str]:
         manifest.check_sums(values)
     except CorpusError as error:
         yield f"{release / 'manifest.json'}: {error}"
+
+
+def _problems_of_card(path: Path, known: str) -> Iterator[str]:
+    """What people wrote around the generated part is theirs."""
+    try:
+        if not path.exists() or generated_digest(path.read_text("utf-8")) != known:
+            yield f"{path}: missing, or its generated part is not as it was written"
+    except (CorpusError, UnicodeDecodeError) as error:
+        yield f"{path}: {error}"
 
 
 UNLISTED = {"ledger/repositories.parquet"}

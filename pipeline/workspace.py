@@ -12,6 +12,8 @@ from pipeline import storage
 from pipeline.config import Config
 from pipeline.errors import WorkspaceError
 
+LAYOUT = 2  # of units, their columns and the stages of a release: another one is for another version
+
 
 @dataclass(frozen=True)
 class Workspace:
@@ -88,10 +90,12 @@ def _lock(lock: int, root: Path) -> None:
 
 
 def _check_origin(workspace: Workspace, config: Config) -> None:
-    """A workspace belongs to one `[[source]]` list and one `[extract]`, since its units depend on them."""
+    """A workspace belongs to one `[[source]]` list and one `[extract]`, since its units depend on them; not on the
+    rights and the languages of a source, which only a release looks at."""
     file = workspace.root / "workspace.json"
     resolved = config.resolved()
-    origin = {"layout": 1, "source": resolved["source"], "extract": resolved["extract"]}
+    sources = [{k: v for k, v in source.items() if k not in ("rights", "languages")} for source in resolved["source"]]
+    origin = {"layout": LAYOUT, "source": sources, "extract": resolved["extract"]}
     if not file.exists():
         try:
             storage.write_json(file, origin)
@@ -99,6 +103,8 @@ def _check_origin(workspace: Workspace, config: Config) -> None:
             raise WorkspaceError(f"{file}: cannot be written ({error.strerror}); use --workspace DIR") from None
         return
     known = storage.read_json(file)
+    if known.get("layout") != LAYOUT:
+        raise WorkspaceError(f"{workspace.root}: was made by another version of stackyard; use --workspace DIR")
     for section in ("source", "extract"):
         if known.get(section) != origin[section]:
             raise WorkspaceError(

@@ -12,6 +12,8 @@ SIGNALS = (
     column("alpha_count", pa.int64(), "letters, as `str.isalpha`", unit="characters"),
     column("alnum_count", pa.int64(), "letters and digits, as `str.isalnum`", unit="characters"),
     column("token_count", pa.int64(), "words: runs of letters, digits, _ and non-ASCII", unit="words"),
+    column("max_encoded_run", pa.int64(), "longest run of base64, hexadecimal or \\u escapes", unit="characters"),
+    column("encoded_chars", pa.int64(), "characters in such runs", unit="characters"),
 )
 
 FILES = pa.schema(
@@ -34,11 +36,18 @@ FILES = pa.schema(
         column("encoding_confidence", pa.float64(), "1 for UTF-8 and marked UTF-16", unit="0 to 1"),
         column("had_bom", pa.bool_(), "the blob began with a byte order mark"),
         column("language", pa.string(), "GitHub Linguist's name; null when it knows none"),
-        column("language_method", pa.string(), "filename, shebang, extension or ambiguous_extension"),
+        column(
+            "language_method", pa.string(), "modeline, filename, shebang, extension, content or ambiguous_extension"
+        ),
+        column("is_vendor", pa.bool_(), "its path is one of copied code (Linguist); null without a text"),
+        column("is_documentation", pa.bool_(), "its path is one of documentation (Linguist); null without a text"),
         column(
             "generated_by", pa.string(), "evidence that a program wrote it: path, marker, phrase, minified; else null"
         ),
+        column("license_found", pa.string(), "SPDX expression that the file itself states; null where it states none"),
+        column("license_evidence", pa.string(), "JSON list of what was found where; null with license_found"),
         *SIGNALS,
+        column("visible_chars", pa.int64(), "text a browser shows; null unless HTML", unit="characters"),
     ]
 )
 

@@ -3,6 +3,7 @@
 import pyarrow as pa
 
 from schemas.columns import column
+from schemas.decisions import LICENSE
 from schemas.files import FILES
 from schemas.repositories import OUTCOMES
 
@@ -15,6 +16,8 @@ ROWS = pa.schema(
         column("text_id", pa.string(), "BLAKE2b-128 of the text as UTF-8, hexadecimal", nullable=False),
         column("length_bytes", pa.int64(), "size of the blob", unit="bytes", nullable=False),
         *[FILES.field(name) for name in ("encoding", "encoding_confidence")],
+        *LICENSE,
+        column("is_vendor", pa.bool_(), "its path is one of copied code", nullable=False),
         column("is_generated", pa.bool_(), "a program wrote it", nullable=False),
         FILES.field("line_count"),
         column("max_line_length", pa.int64(), "longest line", unit="characters"),
@@ -35,6 +38,7 @@ LEDGER = pa.schema(
         *[FILES.field(name) for name in ("host", "repo_name", "commit_id", "path", "path_raw", "content_id")],
         column("file_id", pa.string(), "BLAKE2b-128 of host/owner/name, NUL, path, hexadecimal", nullable=False),
         *[FILES.field(name) for name in ("length_bytes", "language")],
+        *LICENSE,
         column("reason", pa.string(), "one row for every reason that holds", nullable=False),
         column("value", pa.float64(), "what was measured; null where the rule measures nothing"),
         column("thresholds", pa.string(), "the rule's thresholds as JSON; null where it has none"),
@@ -46,8 +50,8 @@ CLUSTERS = pa.schema(
     [
         column("file_id", pa.string(), "a member that was removed, hexadecimal", nullable=False),
         column("kept_file_id", pa.string(), "the file that stays, hexadecimal", nullable=False),
-        column("estimated_similarity", pa.float64(), "of the signatures; 1 for exact copies", unit="0 to 1"),
-        column("exact_similarity", pa.float64(), "Jaccard of the shingles; 1 for exact copies", unit="0 to 1"),
+        column("estimated_similarity", pa.float64(), "of the signatures", unit="0 to 1", nullable=False),
+        column("exact_similarity", pa.float64(), "of the shingles; null where estimated only", unit="0 to 1"),
         column("cluster_size", pa.int32(), "files of the cluster, the kept one included", nullable=False),
     ]
 )

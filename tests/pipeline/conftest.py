@@ -22,6 +22,7 @@ Tree = dict[str, bytes]
 CONFIGURATION = """
 [[source]]
 directories = ["first", "second", "demo"]
+rights = "own"  # most of what tests write has no licence
 
 [split]
 validation_fraction = 0.12

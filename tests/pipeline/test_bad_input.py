@@ -19,7 +19,8 @@ from examples.demo_corpus import init_repository, source, write_repository
 
 STACKYARD = Path(sys.executable).with_name("stackyard")
 PRELOADED = ["pipeline.corpus", "pipeline.report", "pipeline.verify", "pipeline.cli", "pytest"]
-PROGRESS = re.compile(r"(extract|label|networks|decide|write): \d+ of \d+ (units|shards), [\d.]+ s")
+PROGRESS = re.compile(r"\w+: \d+ of \d+ (units|parts|shards), [\d.]+ s")
+OWN = '[[source]]\nrights = "own"\n'
 SOURCE = '[[source]]\ndirectories = ["mirrors"]\n'  # two lines
 
 
@@ -101,6 +102,8 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for words in (["init"], ["run", "corpus.toml", "--workers", "1"]):
         done = installed(folder, *words)
         assert done.returncode == 0, done.stderr
+        written = (folder / "corpus.toml").read_text()
+        (folder / "corpus.toml").write_text(written.replace('rights = "licensed"', 'rights = "own"'))
     return folder
 
 
@@ -268,14 +271,17 @@ def test_when_no_repository_can_be_read_nothing_is_released(folder: Path) -> Non
 
 def test_a_limited_extract_is_released_only_as_partial(folder: Path) -> None:
     write_repository(folder / "more/o/three.git", {"e.py": source("third")})
-    (folder / "c.toml").write_text('[[source]]\ndirectories = ["mirrors", "more"]\n')
+    (folder / "c.toml").write_text(OWN + 'directories = ["mirrors", "more"]\n')
     for _ in range(2):  # again: nothing is left within the limit
         assert "1 ok, 2 pending" in succeeds(folder, "run", "c.toml", "--limit", 1, "--workers", 1)
     told = problem(stackyard(folder, "release", "c.toml", "--workers", 1), 1)
     assert "release: 2 of 3 repositories are not extracted yet; run `stackyard extract`" in told
     assert "--partial" in told
     assert "1 ok, 2 pending" in succeeds(folder, "release", "c.toml", "--partial", "--workers", 1)
-    assert "2 repositories were not extracted yet." in (folder / "workspace/release/README.md").read_text()
+    assert (
+        "2 repositories were not extracted yet: this release is partial."
+        in (folder / "workspace/release/README.md").read_text()
+    )
 
 
 # Disks
@@ -296,7 +302,7 @@ def test_a_full_disk_is_told_and_the_run_goes_on_with_more_room(folder: Path) ->
     noise = {f"{i}.py": hashlib.shake_256(b"%d" % i).hexdigest(250_000).encode() for i in range(6)}
     for i in range(3):
         write_repository(folder / f"large/o/name-{i}.git", noise | {"a.py": source(f"topic{i}")})
-    (folder / "c.toml").write_text('[[source]]\ndirectories = ["large"]\n')
+    (folder / "c.toml").write_text(OWN + 'directories = ["large"]\n')
     (folder / "disk").mkdir()
     script = """
         mount -t tmpfs -o size=4m tmpfs disk
@@ -468,7 +474,7 @@ def test_a_repository_that_fails_does_not_fail_the_run(folder: Path) -> None:
     write_repository(folder / "bad/o/good.git", {"a.py": source("good")})
     write_repository(folder / "bad/o/unborn.git", {"a.py": source("unborn")}, branch="develop", head="main")
     init_repository(folder / "bad/o/empty.git")
-    (folder / "c.toml").write_text('[[source]]\ndirectories = ["bad"]\n')
+    (folder / "c.toml").write_text(OWN + 'directories = ["bad"]\n')
     printed = succeeds(folder, "run", "c.toml", "--workers", 1)
     assert "3 listed: 1 ok, 1 empty, 1 failed" in printed
     assert "1 failed(unborn_head)" in printed

@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 
-from filters.rules import RULES
+from filters.rules import PRESETS, RULES
 from pipeline.config import SECTIONS, Config, Source, default_file, load, resolved_rules
 from pipeline.errors import ConfigError
 
 SOURCE = '[[source]]\ndirectories = ["mirrors"]\n'  # two lines
+KEYS = [name for name in Config.model_fields if name != "folder"]
 
 
 @pytest.fixture
@@ -63,14 +64,12 @@ def test_the_default_source_has_the_defaults_beside_its_folder(written: dict[str
 
 
 def test_the_default_file_has_the_rules_in_their_order(written: dict[str, Any]) -> None:
-    assert list(written["rules"]) == list(RULES)
+    assert list(written["rules"]) == ["preset", *RULES]
 
 
 @pytest.mark.parametrize("rule", RULES)
 def test_the_default_file_says_what_the_rule_says(written: dict[str, Any], rule: str) -> None:
-    defaults = resolved_rules({})[rule]
-    assert defaults["enabled"] is True
-    assert {"enabled": True} | written["rules"][rule] == defaults
+    assert {"enabled": True} | written["rules"][rule] == resolved_rules({})[rule]
 
 
 def test_the_default_file_loads_to_the_defaults() -> None:
@@ -113,7 +112,7 @@ def test_what_is_resolved_is_json_without_absolute_paths(tmp_path: Path) -> None
 
 def test_what_is_resolved_has_every_value_in_force(folder: Path) -> None:
     resolved = loaded(SOURCE + "[rules.long_line]\nmax_chars = 7\n[rules.generated]\nenabled = false\n").resolved()
-    assert list(resolved) == ["source", "extract", "rules", "dedup", "split", "release"]
+    assert list(resolved) == KEYS
     assert list(resolved["rules"]) == list(RULES)
     assert resolved["rules"]["long_line"]["max_chars"] == 7
     assert resolved["rules"]["long_line"]["exempt_max_chars"] == 100_000
@@ -137,7 +136,7 @@ def test_a_whole_number_may_stand_for_a_fraction(folder: Path) -> None:
 
 WRONG = [
     ("", "c.toml: source: is missing"),
-    ("x = 1\n" + SOURCE, "c.toml:1: x: no such key; there are: source, extract, rules, dedup, split, release"),
+    ("x = 1\n" + SOURCE, f"c.toml:1: x: no such key; there are: {', '.join(KEYS)}"),
     (SOURCE + "[extrct]\n", "c.toml:3: extrct: no such key; did you mean `extract`?"),
     (
         SOURCE + "\n# more\n[extract]\ngit_timeout = 3\n",
@@ -150,7 +149,7 @@ WRONG = [
     (SOURCE + "[extract]\nmax_file_bytes = 2147483648\n", "c.toml:4: extract.max_file_bytes: "),
     (SOURCE + "[ extract ]\ngit_timeout_s=0\n", "c.toml:4: extract.git_timeout_s: "),
     (SOURCE + "[rules.long_lines]\n", "c.toml:3: rules.long_lines: no such rule; did you mean `long_line`?"),
-    (SOURCE + "[rules.zzz]\n", "c.toml:3: rules.zzz: no such rule; there are: empty_file, "),
+    (SOURCE + "[rules.zzz]\n", "c.toml:3: rules.zzz: no such rule; there are: other_language, "),
     (
         SOURCE + "[rules.long_line]\nmax_char = 1\n",
         "c.toml:4: rules.long_line.max_char: no such key; did you mean `max_",
@@ -169,13 +168,35 @@ WRONG = [
         SOURCE + "[rules.long_line]\nexempt = [1]\n",
         "c.toml:4: rules.long_line.exempt: needs a list of strings, not [1]",
     ),
+    *[
+        (
+            SOURCE + f'[rules.{rule}]\n{key} = ["C", "Htlm"]\n',
+            f"c.toml:4: rules.{rule}.{key}: 'Htlm' is no language; did you mean `HTML`?",
+        )
+        for rule, key in [
+            ("long_line", "exempt"),
+            ("many_lines", "data"),
+            ("few_letters", "digits_count"),
+            ("odd_data_size", "languages"),
+            ("other_language", "languages"),
+        ]
+    ],
     (
         SOURCE + "[rules.few_letters]\nmin_fraction = nan\n",
         "c.toml:4: rules.few_letters.min_fraction: needs a fraction",
     ),
     (SOURCE + "[rules.few_letters]\nmin_fraction = 25\n", "c.toml:4: rules.few_letters.min_fraction: needs a fraction"),
     (SOURCE + "[rules.generated]\nenabled = 0\n", "c.toml:4: rules.generated.enabled: needs true or false, not 0"),
-    (SOURCE + "[rules]\nlong_line = 3\n", "c.toml:4: rules.long_line: "),
+    (SOURCE + "[rules]\nlong_line = 3\n", "c.toml:4: rules.long_line: is a rule: write [rules.long_line] and its keys"),
+    (SOURCE + "[rules]\npresets = 'none'\n", "c.toml:4: rules.presets: no such key; did you mean `preset`?"),
+    (SOURCE + "[rules]\nzzz = 'none'\n", "c.toml:4: rules.zzz: no such key; there are: preset"),
+    (
+        SOURCE + "[rules]\npreset = 'stack_v3'\n",
+        "c.toml:4: rules.preset: 'stack_v3' is no preset; did you mean `stack_v2`?",
+    ),
+    (SOURCE + "[rules]\npreset = 0\n", "c.toml:4: rules.preset: 0 is no preset; there are: stack_v2, stack_v1, none"),
+    (SOURCE + "[rules]\npreset = ['none']\n", "c.toml:4: rules.preset: ['none'] is no preset; did you mean `none`?"),
+    (SOURCE + "[rules.preset]\n", "c.toml:3: rules.preset: {} is no preset; there are: "),
     ("rules = 3\n" + SOURCE, "c.toml:1: rules: "),
     ("source = []\n", "c.toml:1: source: "),
     ("[[source]]\n", "c.toml:1: source: needs exactly one of directories and names"),
@@ -203,8 +224,73 @@ def test_what_is_wrong_is_named_with_its_line(folder: Path, text: str, expected:
     assert complaint(text).startswith(expected)
 
 
+def test_lists_that_are_not_languages_are_any_strings(folder: Path) -> None:
+    text = (
+        '[rules.other_path]\nexclude = ["**/x"]\n[rules.lock_file]\nnames = ["y"]\n[rules.plain_text]\nnames = ["z"]\n'
+    )
+    rules = loaded(SOURCE + text).resolved()["rules"]
+    assert rules["other_path"] == {"enabled": True, "include": [], "exclude": ["**/x"]}
+    assert rules["lock_file"]["names"] == ["y"]
+    assert rules["plain_text"]["names"] == ["z"]
+
+
+# Presets
+
+
 def test_the_rules_values_stand_beside_the_defaults_they_replace(folder: Path) -> None:
     given = {"long_line": {"exempt": []}}
     assert resolved_rules(given)["long_line"] == {
         "enabled": True, "max_chars": 1_000, "exempt": [], "exempt_max_chars": 100_000,
     }  # fmt: skip
+
+
+OFF = ["documentation", "few_alphanumerics", "odd_data_size"]
+
+
+def enabled(rules: dict[str, Any]) -> set[str]:
+    return {name for name, rule in resolved_rules(rules).items() if rule["enabled"]}
+
+
+def test_stack_v2_is_the_default() -> None:
+    assert resolved_rules({"preset": "stack_v2"}) == resolved_rules({})
+    assert enabled({}) == set(RULES) - set(OFF)
+
+
+def test_stack_v1_is_starcoders() -> None:
+    rules = resolved_rules({"preset": "stack_v1"})
+    assert rules["long_line"] | {"exempt_max_chars": 0} == {
+        "enabled": True, "max_chars": 1_000, "exempt": [], "exempt_max_chars": 0,
+    }  # fmt: skip
+    assert rules["long_mean_line"] == {"enabled": True, "max_chars": 100, "exempt": []}
+    assert rules["few_alphanumerics"] == {"enabled": True, "min_fraction": 0.25}
+    assert rules["little_visible_text"] == {"enabled": True, "min_fraction": 0.2, "min_chars": 100}
+    assert rules["odd_data_size"] == {
+        "enabled": True, "min_chars": 100, "max_chars": 5_000, "languages": ["JSON", "YAML"],
+    }  # fmt: skip
+    off = {name for name, rule in rules.items() if not rule["enabled"]}
+    assert off == {
+        *("vendored", "lock_file", "documentation", "plain_text", "uncertain_encoding", "many_lines", "few_letters"),
+        "encoded_data",
+    }
+
+
+def test_none_is_what_a_section_switches_on() -> None:
+    assert enabled({"preset": "none"}) == set()
+    assert enabled({"preset": "none", "long_line": {"max_chars": 7}}) == set()
+    assert enabled({"preset": "none", "long_line": {"enabled": True}}) == {"long_line"}
+
+
+def test_a_section_stands_before_the_preset_key_by_key(folder: Path) -> None:
+    text = '[rules]\npreset = "stack_v1"\n[rules.odd_data_size]\nmax_chars = 7\n[rules.long_line]\nexempt = ["C"]\n'
+    rules = loaded(SOURCE + text).resolved()["rules"]
+    assert rules["odd_data_size"] == {"enabled": True, "min_chars": 100, "max_chars": 7, "languages": ["JSON", "YAML"]}
+    assert rules["long_line"]["exempt"] == ["C"]
+
+
+def test_presets_are_sections_that_load(folder: Path) -> None:
+    for name, sections in PRESETS.items():
+        written = "".join(
+            f"[rules.{rule}]\n" + "".join(f"{key} = {json.dumps(value)}\n" for key, value in section.items())
+            for rule, section in sections.items()
+        )
+        assert loaded(SOURCE + written).resolved()["rules"] == resolved_rules({"preset": name})
