@@ -40,12 +40,14 @@ class EmitBands:
 
     def __call__(self, unit_id: int) -> Iterator[tuple[int, bytes]]:
         """(partition, block of BANDED): every distinct text in each band of the group."""
-        places = distinct(self.folders, unit_id)["place"]
-        hashes = band_hashes(signatures_of(self.folders, places), *self.bands)
-        records = np.empty(hashes.size, BANDED)
-        records["hash"] = hashes.reshape(-1)
-        records["place"] = np.repeat(places, hashes.shape[1])
-        yield from blocks.split(records, records["hash"], self.partitions)
+        texts = distinct(self.folders, unit_id)["place"]
+        for start in range(0, len(texts), WINDOW):
+            places = texts[start : start + WINDOW]
+            hashes = band_hashes(signatures_of(self.folders, places), *self.bands)
+            records = np.empty(hashes.size, BANDED)
+            records["hash"] = hashes.reshape(-1)
+            records["place"] = np.repeat(places, hashes.shape[1])
+            yield from blocks.split(records, records["hash"], self.partitions)
 
 
 @dataclass(frozen=True)

@@ -139,7 +139,7 @@ class ChooseKept:
             _in_keep_order(first[texts]),
             ~first["has_reason"][texts],
             signatures_of(self.folders, places),
-            self.found.certain,
+            min(self.found.certain, NUM_PERM),
         )
         goes = (chosen.kept >= 0) & (chosen.kept != np.arange(len(texts)))
         kept[texts] = np.where(chosen.kept >= 0, texts[chosen.kept], -1)

@@ -4,6 +4,8 @@ A group's texts and their pairs are decided upon in one place, named by the grou
 own group.
 """
 
+from bisect import bisect_left
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import coo_array
@@ -91,5 +93,6 @@ def positions(sorted_texts: NDArray[np.uint64], texts: NDArray[np.uint64]) -> ND
 def pairs_of_partition(folders: Folders, partition: int, partitions: int) -> NDArray[np.void]:
     """TEXT_PAIR of the groups whose keys begin with these bits."""
     pairs = np.load(folders.pairs / "pairs.npy", mmap_mode="r")
-    number = pairs["group"] >> np.uint64(64 - (partitions.bit_length() - 1))
-    return np.array(pairs[slice(*np.searchsorted(number, [partition, partition + 1]))])
+    shift = 64 - (partitions.bit_length() - 1)
+    ends = (bisect_left(pairs["group"], each << shift, key=int) for each in (partition, partition + 1))
+    return np.array(pairs[slice(*ends)])

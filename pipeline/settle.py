@@ -15,7 +15,7 @@ from pipeline.candidates import estimated
 from pipeline.run import Folders
 from pipeline.units import Unit
 
-PAIRS_AT_A_TIME = 1_024  # whose shingles are held
+SHINGLES_AT_A_TIME = 16 << 20  # held to settle pairs: 64 MB
 # `exact` is NaN where the estimate was far enough from the threshold.
 VERIFIED = np.dtype([*[(name, PAIR[name]) for name in PAIR.names or ()], ("exact", np.float64)])
 
@@ -111,12 +111,18 @@ class SettlePairs:
             verified[name] = pairs[name]
         near = np.flatnonzero(pairs["equal"] < self.found.certain)
         verified["exact"] = np.nan
-        for start in range(0, len(near), PAIRS_AT_A_TIME):
-            some = near[start : start + PAIRS_AT_A_TIME]
+        for some in np.split(near, self._cuts(pairs[near])):
             verified["exact"][some] = self._exact(pairs[some])
         storage.write_array(
             self.folders.pairs / f"verified/part-{part:05d}.npy", verified[~(verified["exact"] < self.min_similarity)]
         )
+
+    def _cuts(self, pairs: NDArray[np.void]) -> NDArray[np.int64]:
+        """Where to cut the pairs, so that the shingles of each piece can be held."""
+        places, numbers = np.unique(np.concatenate([pairs["a"], pairs["b"]]), return_inverse=True)
+        sizes = np.concatenate([np.empty(0, np.int64), *(size for _, _, size in self._shingles_at(places))])
+        held = np.cumsum(sizes[numbers[: len(pairs)]] + sizes[numbers[len(pairs) :]])
+        return np.flatnonzero(np.diff(held // SHINGLES_AT_A_TIME)) + 1
 
     def _exact(self, pairs: NDArray[np.void]) -> NDArray[np.float64]:
         """The similarity of each pair's shingles."""
@@ -127,13 +133,19 @@ class SettlePairs:
 
     def _shingles(self, places: NDArray[np.int64]) -> Iterator[NDArray[np.uint32]]:
         """The shingles of each of the sorted places."""
+        for path, starts, sizes in self._shingles_at(places):
+            with path.open("rb") as file:
+                for start, size in zip(starts.tolist(), sizes.tolist(), strict=True):
+                    file.seek(4 * start)
+                    yield np.frombuffer(file.read(4 * size), np.uint32)
+
+    def _shingles_at(self, places: NDArray[np.int64]) -> Iterator[tuple[Path, NDArray[np.int64], NDArray[np.int64]]]:
+        """For the sorted places of each unit: the file with their shingles, where in it they begin, and how many."""
         unit_ids = inputs.read(self.folders.inputs).unit_ids
         bounds = blocks.groups(places >> 32)
-        for start, stop in zip(bounds[:-1], bounds[1:], strict=True):
-            path = _shingle_file(self.folders, Unit.of(self.folders.workspace, unit_ids[places[start] >> 32]))
+        for first, last in zip(bounds[:-1], bounds[1:], strict=True):
+            path = _shingle_file(self.folders, Unit.of(self.folders.workspace, unit_ids[places[first] >> 32]))
             rows, ends = np.load(path.with_suffix(".npy")).T
-            starts = np.concatenate([[0], ends])
-            with path.open("rb") as file:
-                for at in np.searchsorted(rows, places[start:stop] & 0xFFFFFFFF):
-                    file.seek(4 * starts[at])
-                    yield np.frombuffer(file.read(4 * (ends[at] - starts[at])), np.uint32)
+            at = np.searchsorted(rows, places[first:last] & 0xFFFFFFFF)
+            starts = np.concatenate([[0], ends])[at]
+            yield path, starts, ends[at] - starts

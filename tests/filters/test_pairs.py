@@ -1,7 +1,7 @@
 """Bands, pairs in buckets and exact similarity, each against plain Python."""
 
 import itertools
-from collections import defaultdict
+from collections import Counter, defaultdict
 
 import numpy as np
 import pytest
@@ -17,6 +17,7 @@ from filters.pairs import (
     BANDS,
     MAX_BUCKET,
     MAX_LEADERS,
+    MAX_LED,
     PAIR,
     Limits,
     band_hashes,
@@ -71,8 +72,8 @@ def equal_in(a: Signatures, b: Signatures) -> int:
         (0.7, 157, 203),  # 0.61 * 256 = 156.2 and 0.79 * 256 = 202.2
         (0.85, 195, 241),  # 194.6 and 240.6
         (0.9, 208, 254),  # 207.4 and 253.4
-        (0.95, 221, 256),  # 220.2, and never more than all
-        (1.0, 233, 256),  # 232.96
+        (0.95, 221, 267),  # 220.2 and 266.2: more than there are, so nothing is certain
+        (1.0, 233, 280),  # 232.96 and 279.04
     ],
 )
 def test_limits_are_the_error_band_around_the_threshold(min_similarity: float, candidate: int, certain: int) -> None:
@@ -172,9 +173,10 @@ def test_a_hot_bucket_of_several_families_takes_one_comparison_for_each_family()
 
 @pytest.mark.parametrize("size", [1_500, 3_000])
 def test_a_hot_bucket_of_unrelated_texts_is_linear_too(size: int) -> None:
+    assert len(pairs_with_leaders(unrelated(size), 0, limits(0.7))[1]) == MAX_LEADERS
     pairs, led = pairs_with_leaders(unrelated(size), 0, ALL)
-    assert len(led) == MAX_LEADERS
-    assert len(pairs) <= size * (MAX_LEADERS + MAX_BUCKET / 2)
+    assert len(led) == MAX_LED  # by then each is taken to be like so many leaders, and left to them
+    assert len(pairs) <= size * MAX_LED
 
 
 @pytest.mark.parametrize("size", [2, MAX_BUCKET, MAX_BUCKET + 1, 1_200])
@@ -182,7 +184,10 @@ def test_a_hot_bucket_of_unrelated_texts_is_linear_too(size: int) -> None:
 def test_every_row_leads_or_is_left_to_a_leader_or_is_compared_with_its_run(size: int, equal: int) -> None:
     signatures = np.concatenate([family(size - size // 3, equal), family(size // 3, 256 - equal // 2, 1)])
     pairs, led = pairs_with_leaders(signatures, 0, ALL)
+    leaders = Counter(b for _, b, _, leads in as_tuples(pairs) if leads)
     certain = {b for a, b, same, leads in as_tuples(pairs) if leads and same >= ALL.certain}
+    certain |= {b for b, count in leaders.items() if count == MAX_LED}
+    assert max(leaders.values(), default=0) <= MAX_LED
     others = sorted(set(range(len(signatures))) - set(led.tolist()) - certain)
     assert not certain & set(led.tolist())
     compared = {(a, b) for a, b, _, leads in as_tuples(pairs) if not leads}

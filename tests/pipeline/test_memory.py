@@ -32,7 +32,7 @@ def _text(chance: random.Random, words: int) -> bytes:
 def peak_bytes(folder: Path) -> int:
     """The largest resident set of a release in one process."""
     configuration = folder.with_suffix(".toml")
-    configuration.write_text(f'[[source]]\ndirectories = ["{folder.name}"]\n')
+    configuration.write_text(f'[[source]]\ndirectories = ["{folder.name}"]\nrights = "own"\n')
     call = [sys.executable, "-m", "pipeline"]
     options = [str(configuration), "--workspace", str(folder.with_suffix(".workspace")), "--workers", "1"]
     subprocess.run([*call, "list", *options[:-2]], check=True, capture_output=True)
