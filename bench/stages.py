@@ -65,7 +65,7 @@ def measure(copies: int) -> Measured:
     if workspace.exists():
         shutil.rmtree(workspace)
     configuration = BUILD / f"{copies}.toml"
-    configuration.write_text(f'[[source]]\ndirectories = ["{corpus.name}"]\n')
+    configuration.write_text(f'[[source]]\ndirectories = ["{corpus.name}"]\nrights = "own"\n')
     command = [sys.executable, "-m", "pipeline"]
     options = [str(configuration), "--workspace", str(workspace)]
     _timed(lambda: subprocess.run([*command, "list", *options], check=True, capture_output=True))

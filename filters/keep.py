@@ -1,4 +1,4 @@
-"""The keep order: of files that are equal, which one stays."""
+"""The keep order: of files that are equal or similar, which one stays."""
 
 from collections.abc import Sequence
 
@@ -14,12 +14,10 @@ def keep_ranks(files: pl.DataFrame, order: Sequence[str]) -> np.ndarray:
 
     Nulls come last in both directions. Ties are for the caller to break by `file_id`.
     """
-    columns = [part.split() for part in order]
-    files = files.with_columns(pl.col("license_type").cast(LICENSE_TYPES)) if "license_type" in files.columns else files
-    ranks = [
-        (pl.col(name).to_physical().cast(pl.Int64) * (-1 if direction == "desc" else 1)).fill_null(NULLS_LAST)
-        for name, direction in columns
-    ]
-    return (
-        files.select([rank.alias(str(i)) for i, rank in enumerate(ranks)]).to_numpy().reshape(files.height, len(order))
-    )
+    ranks = [_rank(*part.split()).alias(str(number)) for number, part in enumerate(order)]
+    return files.select(ranks).to_numpy().reshape(files.height, len(order))
+
+
+def _rank(name: str, direction: str) -> pl.Expr:
+    values = pl.col(name).cast(LICENSE_TYPES) if name == "license_type" else pl.col(name)
+    return (values.to_physical().cast(pl.Int64) * (-1 if direction == "desc" else 1)).fill_null(NULLS_LAST)

@@ -1,4 +1,4 @@
-"""Stage 3: which file of equal ones stays, and with that the final word on every file.
+"""Stage 4: which file of equal or similar ones stays, and with that the final word on every file.
 
 Only ids move. A file that breaks a rule is never the one that stays, so it cannot take a good copy with it.
 """

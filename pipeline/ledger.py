@@ -1,4 +1,4 @@
-"""Stage 6: every file that is not in the release, with all reasons; and the clusters of equal files."""
+"""Stage 7: every file that is not in the release, with all reasons; and the clusters of similar files."""
 
 import json
 from collections.abc import Iterator, Mapping

@@ -1,4 +1,4 @@
-"""Stage 4: slices of kept rows to shards with exact names, and shards to tasks. Reads summaries only."""
+"""Stage 5: slices of kept rows to shards with exact names, and shards to tasks. Reads summaries only."""
 
 import hashlib
 import json

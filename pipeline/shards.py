@@ -1,4 +1,4 @@
-"""Stage 5: specifications to shards. One call writes the shards of one task and reads each row group once."""
+"""Stage 6: specifications to shards. One call writes the shards of one task and reads each row group once."""
 
 import contextlib
 from collections import defaultdict
