@@ -3,8 +3,8 @@
 import re
 from functools import cache, lru_cache
 
-from filters.licenses.classes import FAMILY
-from filters.licenses.expressions import MAX_CHARS, REMEMBERED, UNKNOWN, combine, file_reference, ids, parse, spdx_list
+from filters.licenses.expressions import MAX_CHARS, REMEMBERED, UNKNOWN, combine, file_reference, parse, spdx_list
+from filters.licenses.families import FAMILY, covers
 
 MAX_NAME_CHARS = 200
 
@@ -194,16 +194,6 @@ def named(name: str) -> str | None:
         if long and short and covers(short, long):
             return short
     return None
-
-
-def covers(expression: str, family: str) -> bool:
-    """Whether `family` is LicenseRef-family-* and says nothing that the expression does not say better.
-
-    >>> covers("BSD-3-Clause", "LicenseRef-family-BSD"), covers("MIT", "LicenseRef-family-BSD")
-    (True, False)
-    """
-    prefix = family.removeprefix(FAMILY)
-    return prefix != family and any(licence.startswith(prefix) for licence in ids(expression))
 
 
 def _list(text: str) -> str | None:

@@ -5,11 +5,7 @@ from fnmatch import fnmatchcase
 from functools import lru_cache
 
 from filters.licenses.expressions import REMEMBERED, operands, spdx_list
-
-# What metadata says without a version ("BSD"): `LicenseRef-family-BSD`. Every SPDX licence of these is permissive;
-# of the other families (GPL, MPL and so on) none is.
-FAMILY = "LicenseRef-family-"
-PERMISSIVE_FAMILIES = {FAMILY + name for name in ("AFL", "Apache", "Artistic", "BSD", "PHP", "ZPL", "public-domain")}
+from filters.licenses.families import PERMISSIVE_FAMILIES
 
 
 def license_type(expression: str | None, not_permissive: Collection[str] = ()) -> str:

@@ -9,9 +9,11 @@ from html import unescape
 from itertools import islice
 from typing import Any, NamedTuple
 
-from filters.licenses.aliases import covers, understand
+from filters.licenses.aliases import MAX_NAME_CHARS, understand
 from filters.licenses.evidence import Evidence, Found
-from filters.licenses.expressions import combine, file_reference, ids
+from filters.licenses.expressions import UNKNOWN, combine, file_reference, ids
+from filters.licenses.families import covers
+from filters.licenses.statements import read_license
 
 # A bound for the parsers of JSON and TOML; far over what people write by hand.
 MAX_BYTES = 1_048_576
@@ -72,24 +74,22 @@ def _pyproject(text: str) -> list[Statement]:
 
 
 def _setup_cfg(text: str) -> list[Statement]:
-    section, fields = "", list[Statement]()
-    for number, line in enumerate(text.split("\n"), 1):
-        if line.startswith("["):
-            section = line.strip()
-        elif section == "[metadata]" and (field := _CFG_FIELD.match(line)):
-            fields += _value(field[1], number)
+    fields = list[Statement]()
+    for section in islice(_CFG_SECTION.finditer(text), MAX_VALUES):
+        if field := _CFG_FIELD.search(text, *section.span(1)):
+            fields += _value(field[1], _line_at(text, field.start()))
     return _with_classifiers(fields, _CLASSIFIER.findall(_without_comments(text)), text)
 
 
 def _setup_py(text: str) -> list[Statement]:
     text = _without_comments(text)
     field = _PY_FIELD.search(text)
-    fields = list(_value(field[1], _line_at(text, field.start()))) if field else []
+    fields = list(_value(field["long"] or field["short"], _line_at(text, field.start()))) if field else []
     return _with_classifiers(fields, _CLASSIFIER.findall(text), text)
 
 
 def _pkg_info(text: str) -> list[Statement]:
-    """The header of PKG-INFO and METADATA. A value of several lines is a licence in full, which is not read here."""
+    """The header of PKG-INFO and METADATA."""
     header = text.replace("\r", "").partition("\n\n")[0]
     if "Metadata-Version:" not in header:
         return []
@@ -221,14 +221,18 @@ def _debian(text: str) -> Iterator[Statement]:
 
 
 def _value(value: object, line: int) -> Iterator[Statement]:
-    """The statement of one value: text, an object with type, name, text or url, or one that names a file."""
+    """The statement of one value: a name or a licence in full, an object with either, or one that names a file."""
     if isinstance(value, dict):
         if isinstance(value.get("file"), str):
             yield Statement(file_reference(value["file"]), 1.0, line)
             return
         value = next((value[key] for key in ("type", "name", "text", "url") if value.get(key)), None)
     if isinstance(value, str) and (understood := understand(value)):
-        yield Statement(*understood, line)
+        expression, score = understood
+        if expression == UNKNOWN and len(value) > MAX_NAME_CHARS and (found := read_license(value.encode())):
+            # the whole text of a licence
+            expression, score = found.expression, min(each.score for each in found.evidence)
+        yield Statement(expression, score, line)
 
 
 def _choice(values: Iterable[object], line: int) -> Iterator[Statement]:
@@ -293,12 +297,15 @@ def _line_of(text: str, key: re.Pattern[str]) -> int:
 _TOML_KEY = re.compile(r"^[ \t]*(?:\[[\w.]*license\]|[\"']?license(?:-file)?[\"']?[ \t]*[=.])", re.MULTILINE)
 _JSON_KEY = re.compile(r"\"licenses?\"\s*:")
 _NUSPEC_KEY = re.compile(r"<license")
-_CFG_FIELD = re.compile(r"license[ \t]*[=:](.*)", re.IGNORECASE)
+_CFG_SECTION = re.compile(r"^\[metadata\][ \t\r]*((?:\n(?!\[).*)*)", re.MULTILINE)
+_CFG_FIELD = re.compile(r"^license[ \t]*[=:](.*(?:\n[ \t]+\S.*|\n[ \t]*(?=\n))*)", re.MULTILINE | re.IGNORECASE)
 _PY_FIELD = re.compile(
-    r"(?<![a-z0-9])_{0,2}licen[cs]e_{0,2}[\"']?[ \t]*[=:][ \t]*[\"']([^\"'\n]{1,200})[\"']", re.IGNORECASE
+    r"(?<![a-z0-9])_{0,2}licen[cs]e_{0,2}[\"']?[ \t]*[=:][ \t]*"
+    r"(?:(?P<quotes>\"{3}|'{3})(?P<long>.+?)(?P=quotes)|[\"'](?P<short>[^\"'\n]{1,200})[\"'])",
+    re.IGNORECASE | re.DOTALL,
 )
 _CLASSIFIER = re.compile(r"License :: [^\"'\n\r,]+")
-_HEADER_FIELD = re.compile(r"^License(?:-Expression)?:((?:.|\n[ \t])*)", re.MULTILINE | re.IGNORECASE)
+_HEADER_FIELD = re.compile(r"^License(?:-Expression)?:(.*(?:\n[ \t].*)*)", re.MULTILINE | re.IGNORECASE)
 _RUBY_FIELD = re.compile(
     r"\blicen[cs]es?[ \t]*[=:]\s*(\[[^\]]{0,300}\]|[%~]w[\[({<|/][^\])}>|/]{0,300}|\"[^\"\n]{0,200}\"|'[^'\n]{0,200}')"
 )

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
-from filters.licenses.aliases import covers
-from filters.licenses.classes import FAMILY, license_type
+from filters.licenses.classes import license_type
 from filters.licenses.expressions import FILE, REMEMBERED, UNKNOWN, combine, file_reference, ids, operands
+from filters.licenses.families import FAMILY, covers
 from filters.licenses.names import license_kind
 
 # Metadata names a licence file, which names others (LICENSE.APACHE); nobody goes further.
@@ -162,10 +162,16 @@ def _is_no_stricter(text: str, metadata: str) -> bool:
 
 
 def _sum(expressions: list[str]) -> str:
-    """Under AND, without "some BSD" where another is BSD-3-Clause."""
-    families = [said for said in expressions if said.startswith(FAMILY)]
-    left_out = {said for said in families if any(_is_only(other, said) for other in expressions)}
-    return combine("AND", [said for said in expressions if said not in left_out])
+    """Under AND, without "some BSD" where another part is BSD-3-Clause."""
+    parts = [part for said in expressions for part in _parts(said)]
+    families = {part for part in parts if part.startswith(FAMILY)}
+    left_out = {said for said in families if any(_is_only(other, said) for other in parts)}
+    return combine("AND", [part for part in parts if part not in left_out])
+
+
+def _parts(expression: str) -> tuple[str, ...]:
+    operator, parts = operands(expression)
+    return (expression,) if operator == "OR" else parts
 
 
 def _is_only(expression: str, family: str) -> bool:

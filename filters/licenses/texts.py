@@ -8,7 +8,6 @@ and the rest is searched again.
 
 import json
 import lzma
-import re
 from functools import lru_cache
 from importlib.resources import files
 from typing import NamedTuple
@@ -17,7 +16,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-SHINGLE_WORDS = 5
+from filters.licenses.words import SHINGLE_WORDS, shingles, words
+
 # Measured on 128 labelled licence files and 267 of packages that declare their licence (99 % in the right class).
 MIN_CONTAINMENT = 0.72
 # Of the few words of a short licence, most must be there: other texts share phrases of that length.
@@ -26,45 +26,11 @@ SHORT_SHINGLES, SHORT_MIN_CONTAINMENT = 40, 0.85
 MAX_LICENCES, MAX_COPIES = 24, 60
 # A copy has so many words for one of its licence's: names, titles and markers may stand between.
 COPY_STRETCH = 1.3
-TABLE_BITS = 19
 # A run of matched 5-grams: no gap longer than this, and at least so dense. Scattered ones belong to another licence.
 MAX_GAP_WORDS = 12
 MIN_RUN_SHINGLES, MIN_RUN_FRACTION, MIN_RUN_DENSITY = 12, 0.12, 0.35
-
-FNV_BASIS, FNV_PRIME = np.uint64(0xCBF29CE484222325), np.uint64(0x100000001B3)
-# Odd multipliers: the golden ratio in 64 bits, and a random number.
-ORDER_MULTIPLIER, FINAL_MULTIPLIER = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xD6E8FEB86659FD93)
-
-# Who holds the rights is filled in differently everywhere, so the line goes; "copyright notice" is the licence's own.
-_COPYRIGHT_LINE = re.compile(
-    rb"^[^\w\n]{0,20}(?:portions )?(?:copyright|\(c\)|\xc2\xa9|&copy;?)[ :,]{0,3}"
-    rb"(?:\(c\)|\xc2\xa9|&copy;?|[<\[{(]|\d{4}|yyyy|xxxx|year\b|by\b|$)[^\n]{0,160}$"
-    rb"|^[^\w\n]{0,20}all rights reserved[^\w\n]{0,20}$",
-    re.MULTILINE,
-)
-_MARKUP = re.compile(rb"<[^<>]{0,120}>|&(?:[a-z]{2,6}|#\d{2,4});|https?://(?:www\.)?|and(/or)\b")
-# Words that different copies of the same licence write differently. An empty one is left out.
-SYNONYMS = {
-    "licence": "license",
-    "licences": "licenses",
-    "licenced": "licensed",
-    "licencing": "licensing",
-    "sublicence": "license",
-    "sublicense": "license",
-    "sublicensed": "licensed",
-    "sublicensing": "licensing",
-    "sub": "",
-    "noninfringement": "infringement",
-    "non": "",
-    "authors": "holder",
-    "author": "holder",
-    "owners": "holder",
-    "owner": "holder",
-    "holders": "holder",
-    "contributors": "contributor",
-    "dnl": "",
-    "rem": "",
-}
+# The hash table has 2^19 places for the 200,000 different 5-grams.
+TABLE_BITS = 19
 
 
 class Match(NamedTuple):
@@ -77,19 +43,20 @@ class Match(NamedTuple):
 
 
 class _Index(NamedTuple):
-    """Every 5-gram of every text. `owners[first[i]:first[i + 1]]` are the texts that have 5-gram `shingles[i]`."""
+    """Every 5-gram of every text. `owners[first[i]:first[i + 1]]` are the texts that have 5-gram number i."""
 
     ids: list[str]
-    lengths: NDArray[np.int64]  # in words
+    lengths: NDArray[np.int64]  # in 5-grams
     sizes: NDArray[np.int64]  # in different 5-grams
-    shingles: NDArray[np.uint64]
-    first: NDArray[np.int64]
-    owners: NDArray[np.int16]
+    least: NDArray[np.float64]  # so many of them must be there
+    known: NDArray[np.uint64]
     table: NDArray[np.int32]  # hash table of the 5-grams' numbers; -1 where there is none
+    first: NDArray[np.int32]
+    owners: NDArray[np.int16]
 
 
 def spdx_texts() -> dict[str, str]:
-    """Id to text of every licence on the list that is not deprecated; about 120 ms."""
+    """Id to text of every licence on the list that is not deprecated; about 60 ms."""
     packed = files("filters").joinpath("data", "spdx_texts.json.xz").read_bytes()
     texts: dict[str, str] = json.loads(lzma.decompress(packed))["texts"]
     return texts
@@ -100,46 +67,34 @@ def match(text: bytes) -> list[Match]:
 
     Where a text serves several ids, such as GPL-2.0-only and -or-later, the narrower is given: only a notice widens it.
     """
-    words, starts, ends = _words(text)
-    shingles = _shingles(words)
+    hashes, starts, ends = words(text)
     index = _index()
-    rows = _find(shingles, index.shingles, index.table)
+    rows = _find(shingles(hashes), index.known, index.table)
     found: list[Match] = []
     while len(found) < MAX_COPIES and len({copy.license_id for copy in found}) < MAX_LICENCES:
-        best = _best(index, rows)
-        if not best:
+        owner, hit_count = _best(rows, index.first, index.owners, index.sizes, index.least)
+        if owner < 0:
             break
-        owner, score = best
         size = int(index.sizes[owner])
-        hits = np.flatnonzero(_belongs(rows, index.first, index.owners, owner))
-        runs = _runs(hits, rows, size, int(index.lengths[owner]) - SHINGLE_WORDS)
+        places = _places(rows, index.first, index.owners, owner)
+        runs = _runs(places, rows, size, int(index.lengths[owner]) - 1)
         for run in runs:
             rows[run[0] : run[-1] + 1] = -1
         spans = tuple((int(starts[run[0]]), int(ends[run[-1] + SHINGLE_WORDS - 1])) for run in runs)
-        found.append(Match(index.ids[owner], score, size, spans))
+        found.append(Match(index.ids[owner], hit_count / size, size, spans))
     return sorted(found, key=lambda match: match.spans)
 
 
 def warm_up() -> None:
     """Compile the kernels, or load them from their cache, and build the index: 0.3 s."""
-    match(b"one two three four five six")
-
-
-def _best(index: _Index, rows: NDArray[np.int32]) -> tuple[int, float] | None:
-    """The licence to which most of these 5-grams belong, less those it lacks, and its containment; None below 72 %."""
-    hits = _count_hits(rows, index.first, index.owners, len(index.ids))
-    containment = hits / index.sizes
-    enough = containment >= np.where(index.sizes < SHORT_SHINGLES, SHORT_MIN_CONTAINMENT, MIN_CONTAINMENT)
-    if not enough.any():
-        return None
-    best = int(np.argmax(np.where(enough, 2 * hits - index.sizes, np.iinfo(np.int64).min)))
-    return best, float(containment[best])
+    match(next(iter(spdx_texts().values())).encode())
 
 
 def _runs(hits: NDArray[np.int64], rows: NDArray[np.int32], size: int, length: int) -> list[NDArray[np.int64]]:
     """Of the places of a licence's 5-grams the dense runs of one copy, in order; all in one where none is dense.
 
-    Other copies are left, because they may be of a licence that shares most of its words.
+    Other copies are left, because they may be of a licence that shares most of its words. `length` is from the first
+    5-gram to the last in the licence's own text.
     """
     first, last = _copy(hits, np.unique(rows[hits], return_inverse=True)[1], length)
     hits = hits[first : last + 1]
@@ -151,27 +106,17 @@ def _runs(hits: NDArray[np.int64], rows: NDArray[np.int32], size: int, length: i
 
 @lru_cache(maxsize=1)
 def _index() -> _Index:
-    """All texts as one, because a call for each costs more than its words. Equal texts stand under their first id."""
+    """All texts; of equal ones the first id. 0.2 s."""
     ids: dict[bytes, str] = {}
     # narrower ids first: of equal texts, and of texts with the same 5-grams, the first is taken
     for name, text in sorted(spdx_texts().items(), key=lambda row: (not row[0].endswith("-only"), len(row[0]), row[0])):
         for variant in _variants(name, text.encode()):
             ids.setdefault(variant, name)
-    words, starts, _ = _words(b"\n".join(ids))
-    borders = np.searchsorted(starts, np.cumsum([0, *(len(text) + 1 for text in ids)]))
-    owners = np.repeat(np.arange(len(ids), dtype=np.int16), np.diff(borders))
-    shingles = _shingles(words)
-    inside = np.flatnonzero(owners[: len(shingles)] == owners[SHINGLE_WORDS - 1 :])
-    order = inside[np.argsort(shingles[inside], kind="stable")]
-    shingles, owners = shingles[order], owners[order]
-    is_new = np.ones(len(order), bool)
-    is_new[1:] = (shingles[1:] != shingles[:-1]) | (owners[1:] != owners[:-1])
-    shingles, owners = shingles[is_new], owners[is_new]
-    distinct, first = np.unique(shingles, return_index=True)
-    sizes = np.bincount(owners, minlength=len(ids))
-    return _Index(
-        list(ids.values()), np.diff(borders), sizes, distinct, np.append(first, len(owners)), owners, _table(distinct)
-    )
+    parts = [shingles(words(text)[0]) for text in ids]
+    lengths = np.array([len(part) for part in parts])
+    sizes, *inverted = _invert(np.concatenate(parts), lengths)
+    least = sizes * np.where(sizes < SHORT_SHINGLES, SHORT_MIN_CONTAINMENT, MIN_CONTAINMENT)
+    return _Index(list(ids.values()), lengths, sizes, least, *inverted)
 
 
 def _variants(license_id: str, text: bytes) -> list[bytes]:
@@ -190,105 +135,59 @@ def _variants(license_id: str, text: bytes) -> list[bytes]:
     return variants
 
 
-def _words(text: bytes) -> tuple[NDArray[np.uint64], NDArray[np.int32], NDArray[np.int32]]:
-    """Hashes of the words that count, and the bytes where each starts and ends.
-
-    A word is letters and digits of ASCII in lower case, but no single letter: those number the clauses.
-    """
-    lower = _COPYRIGHT_LINE.sub(_blank, _MARKUP.sub(_blank, text.lower()))
-    room = len(lower) // 2 + 1
-    words, starts, ends = np.empty(room, np.uint64), np.empty(room, np.int32), np.empty(room, np.int32)
-    count = _hash_words(np.frombuffer(lower, np.uint8), words, starts, ends)
-    words = words[:count]
-    written, meant = _synonyms()
-    places = np.minimum(np.searchsorted(written, words), len(written) - 1)
-    words = np.where(written[places] == words, meant[places], words)
-    # "copyright holder" is one word
-    kept = words != 0
-    kept[:-1] &= (words[:-1] != _hash("copyright")) | (words[1:] != _hash("holder"))
-    return words[kept], starts[:count][kept], ends[:count][kept]
-
-
-def _blank(match: re.Match[bytes]) -> bytes:
-    """Spaces in place of the match, or of "/or" in "and/or", so that everything keeps its place."""
-    return b"and   " if match[0] == b"and/or" else b" " * len(match[0])
-
-
-@lru_cache(maxsize=1)
-def _synonyms() -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
-    """Hashes of the words written, sorted, and of what they mean."""
-    pairs = sorted((_hash(written), _hash(meant) if meant else 0) for written, meant in SYNONYMS.items())
-    return np.array([pair[0] for pair in pairs], np.uint64), np.array([pair[1] for pair in pairs], np.uint64)
-
-
-@lru_cache(maxsize=64)
-def _hash(word: str) -> np.uint64:
-    words = np.empty(1, np.uint64)
-    _hash_words(np.frombuffer(word.encode(), np.uint8), words, np.empty(1, np.int32), np.empty(1, np.int32))
-    first: np.uint64 = words[0]
-    return first
-
-
 @njit(cache=True, nogil=True)
-def _hash_words(
-    text: NDArray[np.uint8], words: NDArray[np.uint64], starts: NDArray[np.int32], ends: NDArray[np.int32]
-) -> int:
-    """Write FNV-1a, start and end of each word; the number of words."""
-    count = 0
-    word, start = FNV_BASIS, -1
-    for i in range(len(text) + 1):
-        byte = text[i] if i < len(text) else np.uint8(32)
-        if 97 <= byte <= 122 or 48 <= byte <= 57:
-            if start < 0:
-                word, start = FNV_BASIS, i
-            word = (word ^ np.uint64(byte)) * FNV_PRIME
-        elif start >= 0:
-            if i - start > 1 or text[start] <= 57:
-                words[count], starts[count], ends[count] = word, start, i
-                count += 1
-            start = -1
-    return count
-
-
-def _shingles(words: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """The hash of each five words in a row."""
-    shingles = np.empty(max(len(words) - SHINGLE_WORDS + 1, 0), np.uint64)
-    _hash_shingles(words, shingles)
-    return shingles
-
-
-@njit(cache=True, nogil=True)
-def _hash_shingles(words: NDArray[np.uint64], shingles: NDArray[np.uint64]) -> None:
-    for i in range(len(shingles)):
-        mixed = words[i]
-        for word in range(1, SHINGLE_WORDS):
-            mixed = mixed * ORDER_MULTIPLIER + words[i + word]
-        shingles[i] = (mixed ^ (mixed >> np.uint64(32))) * FINAL_MULTIPLIER
-
-
-@njit(cache=True, nogil=True)
-def _table(shingles: NDArray[np.uint64]) -> NDArray[np.int32]:
-    """Where each 5-gram stands, by its first bits; the next free place where that one is taken."""
+def _invert(
+    shingles: NDArray[np.uint64], lengths: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.uint64], NDArray[np.int32], NDArray[np.int32], NDArray[np.int16]]:
+    """Of the 5-grams of all texts, text by text: sizes, known, table, first and owners of the index."""
+    known = np.empty(len(shingles), np.uint64)
     table = np.full(1 << TABLE_BITS, -1, np.int32)
-    for row in range(len(shingles)):
-        slot = np.int64(shingles[row] >> np.uint64(64 - TABLE_BITS))
-        while table[slot] >= 0:
-            slot = (slot + 1) % len(table)
-        table[slot] = row
-    return table
+    rows = np.empty(len(shingles), np.int32)
+    counts = np.zeros(len(shingles) + 1, np.int32)
+    latest = np.full(len(shingles), -1, np.int32)
+    sizes = np.zeros(len(lengths), np.int64)
+    known_count = place = 0
+    for text in range(len(lengths)):
+        for i in range(place, place + lengths[text]):
+            slot = _slot(shingles[i], known, table)
+            if table[slot] < 0:
+                table[slot], known[known_count] = known_count, shingles[i]
+                known_count += 1
+            row = table[slot]
+            is_new = latest[row] != text
+            rows[i] = row if is_new else -1
+            latest[row] = text
+            counts[row + 1] += is_new
+            sizes[text] += is_new
+        place += lengths[text]
+    first = np.cumsum(counts[: known_count + 1]).astype(np.int32)
+    owners = np.empty(first[known_count], np.int16)
+    free = first.copy()
+    place = 0
+    for text in range(len(lengths)):
+        for row in rows[place : place + lengths[text]]:
+            if row >= 0:
+                owners[free[row]] = text
+                free[row] += 1
+        place += lengths[text]
+    return sizes, known[:known_count].copy(), table, first, owners
+
+
+@njit(cache=True, nogil=True)
+def _slot(shingle: int, known: NDArray[np.uint64], table: NDArray[np.int32]) -> int:
+    """Where in the table the 5-gram stands or would: by its first bits, else the next free place."""
+    slot = np.int64(shingle >> np.uint64(64 - TABLE_BITS))
+    while table[slot] >= 0 and known[table[slot]] != shingle:
+        slot = (slot + 1) % len(table)
+    return slot
 
 
 @njit(cache=True, nogil=True)
 def _find(shingles: NDArray[np.uint64], known: NDArray[np.uint64], table: NDArray[np.int32]) -> NDArray[np.int32]:
     """The number of each 5-gram among the known ones, -1 for the others."""
-    rows = np.full(len(shingles), -1, np.int32)
+    rows = np.empty(len(shingles), np.int32)
     for i in range(len(shingles)):
-        slot = np.int64(shingles[i] >> np.uint64(64 - TABLE_BITS))
-        while table[slot] >= 0:
-            if known[table[slot]] == shingles[i]:
-                rows[i] = table[slot]
-                break
-            slot = (slot + 1) % len(table)
+        rows[i] = table[_slot(shingles[i], known, table)]
     return rows
 
 
@@ -314,29 +213,38 @@ def _copy(hits: NDArray[np.int64], kinds: NDArray[np.int64], length: int) -> tup
 
 
 @njit(cache=True, nogil=True)
-def _count_hits(
-    rows: NDArray[np.int32], first: NDArray[np.int64], owners: NDArray[np.int16], owner_count: int
-) -> NDArray[np.int64]:
-    """How many different ones of these 5-grams each licence has; -1 is none."""
-    hits = np.zeros(owner_count, np.int64)
+def _best(
+    rows: NDArray[np.int32],
+    first: NDArray[np.int32],
+    owners: NDArray[np.int16],
+    sizes: NDArray[np.int64],
+    least: NDArray[np.float64],
+) -> tuple[int, int]:
+    """The licence that has most of these 5-grams, less those it lacks, and how many different ones; -1 without one."""
+    hits = np.zeros(len(sizes), np.int64)
     seen = np.zeros(len(first), np.bool_)
     for row in rows:
-        if row < 0 or seen[row]:
-            continue
-        seen[row] = True
-        for place in range(first[row], first[row + 1]):
-            hits[owners[place]] += 1
-    return hits
+        if row >= 0 and not seen[row]:
+            seen[row] = True
+            for place in range(first[row], first[row + 1]):
+                hits[owners[place]] += 1
+    best = -1
+    for owner in range(len(sizes)):
+        is_enough = hits[owner] >= least[owner]
+        if is_enough and (best < 0 or 2 * hits[owner] - sizes[owner] > 2 * hits[best] - sizes[best]):
+            best = owner
+    return best, hits[best]
 
 
 @njit(cache=True, nogil=True)
-def _belongs(
-    rows: NDArray[np.int32], first: NDArray[np.int64], owners: NDArray[np.int16], owner: int
-) -> NDArray[np.bool_]:
-    """Whether the licence has each of these 5-grams."""
-    has = np.zeros(len(rows), np.bool_)
+def _places(
+    rows: NDArray[np.int32], first: NDArray[np.int32], owners: NDArray[np.int16], owner: int
+) -> NDArray[np.int64]:
+    """Where the 5-grams stand that the licence has."""
+    places = np.empty(len(rows), np.int64)
+    count = 0
     for i in range(len(rows)):
-        if rows[i] >= 0:
-            for place in range(first[rows[i]], first[rows[i] + 1]):
-                has[i] |= owners[place] == owner
-    return has
+        if rows[i] >= 0 and owner in owners[first[rows[i]] : first[rows[i] + 1]]:
+            places[count] = i
+            count += 1
+    return places[:count]

@@ -3,8 +3,9 @@
 import pytest
 from hypothesis import given
 
-from filters.licenses.classes import PERMISSIVE_FAMILIES, license_type
+from filters.licenses.classes import license_type
 from filters.licenses.expressions import combine, spdx_list
+from filters.licenses.families import PERMISSIVE_FAMILIES
 from tests.filters.licenses.test_expressions import EXPRESSIONS
 
 CLASSES = {
