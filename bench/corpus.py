@@ -1,14 +1,14 @@
 """Repositories of any size for benchmarks: the demo corpus again and again, each copy with seeded edits."""
 
-import random
 import re
+import zlib
 from pathlib import Path
 
 from examples.demo_corpus import build, write_repository
 from pipeline import git
 
 WORD = re.compile(rb"[A-Za-z_]{4,}")
-EDITS_PER_FILE = 0.05  # of the words of a file: enough that no copy is an exact duplicate
+EVERY = 20  # words, of which one is edited: enough that few copies are duplicates
 
 
 def build_copies(demo: Path, target: Path, copies: int) -> None:
@@ -21,7 +21,7 @@ def build_copies(demo: Path, target: Path, copies: int) -> None:
         for path in sorted(demo.glob("*/*.git")):
             files = _texts(path, bones)
             for copy in range(copies if files else 0):
-                edited = {name: _edited(data, f"{path} {copy} {name!r}") for name, data in files.items()}
+                edited = {name: _edited(data, copy) for name, data in files.items()}
                 write_repository(unfinished / f"{path.parent.name}-{copy}" / path.name, edited)
     unfinished.rename(target)
 
@@ -39,10 +39,9 @@ def _texts(path: Path, bones: git.Skeleton) -> dict[bytes, bytes]:
         return {}
 
 
-def _edited(data: bytes, seed: str) -> bytes:
-    """The text with some words replaced by other words of it; binaries as they are."""
+def _edited(data: bytes, copy: int) -> bytes:
+    """The text with one word in EVERY written backwards, the same words in all files of a copy, as after a renaming:
+    what repeats from file to file, like a licence's header, goes on doing so. Binaries as they are."""
     if b"\0" in data[:8000]:
         return data
-    chance = random.Random(seed)
-    words = WORD.findall(data[:20_000]) or [b"x"]
-    return WORD.sub(lambda m: chance.choice(words) if chance.random() < EDITS_PER_FILE else m[0], data)
+    return WORD.sub(lambda m: m[0][::-1] if zlib.crc32(m[0], copy + 1) % EVERY == 0 else m[0], data)

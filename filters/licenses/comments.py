@@ -1,7 +1,7 @@
 """The comments at the top of a source file, and of them what may speak of the licence.
 
-Four of five source files have no word of a licence in their head and cost one search. Of the others the paragraphs
-about it are cut out, because the same ones stand in every file of a repository, and are then read once.
+Most source files have no word of a licence in their head and cost one search. Of the others the paragraphs about it
+are cut out: the same ones stand in most files of a repository, and are read once.
 """
 
 import re
@@ -17,6 +17,7 @@ HEAD_BYTES = 6_000
 MAX_CODE_LINES = 20
 # Every statement has one of these words; those of the GPL may have only its name.
 _HINTS = rb"licen[cs]|spdx-|redistribut|permission|public domain|proprietary|unauthori|\b[al]?gpl|\bgnu\b"
+# Case-insensitive RE2 takes 6 µs for a head; lower() and a test for each word take twice that.
 _HINT = re2.compile(b"(?i)" + _HINTS)
 # What speaks of a licence beside a statement: another name, a restriction, the rest of a text.
 _SPEAKS = re2.compile(b"|".join([_HINTS, b"warrant|notice", NAMES, RESTRICTION_IN_SOURCE]))
@@ -46,7 +47,7 @@ _WORD = re.compile(rb"\w")
 
 
 def may_speak_of_license(head: bytes) -> bool:
-    """Whether any word of a licence stands in it; 6 µs."""
+    """Whether any word of a licence stands in it."""
     return bool(_HINT.search(head))
 
 
@@ -64,7 +65,7 @@ def license_part(head: bytes) -> tuple[int, bytes]:
     opening = _SPEAKS.search(lower)
     if not opening:
         return 0, b""
-    # the usual words are looked for from the end, and all of them only behind the last of these
+    # the usual words are looked for from the end, and all others only behind the last of them
     place = max(opening.start(), *(lower.rfind(word) for word in (b"licen", b"permi", b"warrant", b"notice")))
     for match in _SPEAKS.finditer(lower, place):
         place = match.start()

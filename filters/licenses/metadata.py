@@ -228,11 +228,17 @@ def _value(value: object, line: int) -> Iterator[Statement]:
             return
         value = next((value[key] for key in ("type", "name", "text", "url") if value.get(key)), None)
     if isinstance(value, str) and (understood := understand(value)):
-        expression, score = understood
-        if expression == UNKNOWN and len(value) > MAX_NAME_CHARS and (found := read_license(value.encode())):
-            # the whole text of a licence
-            expression, score = found.expression, min(each.score for each in found.evidence)
-        yield Statement(expression, score, line)
+        if understood[0] == UNKNOWN and len(value) > MAX_NAME_CHARS:
+            understood = _in_full(value) or understood
+        yield Statement(*understood, line)
+
+
+def _in_full(value: str) -> tuple[str, float] | None:
+    """What the text of a licence says, and how surely; None where none stands there in full, as in a list of names."""
+    found = read_license(value.encode("utf-8", "replace"))
+    if not found or all(each.method != "text" for each in found.evidence):
+        return None
+    return found.expression, min(each.score for each in found.evidence)
 
 
 def _choice(values: Iterable[object], line: int) -> Iterator[Statement]:

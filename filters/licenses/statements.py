@@ -11,6 +11,7 @@ from itertools import islice
 from filters.licenses import notices, texts
 from filters.licenses.aliases import named
 from filters.licenses.classes import license_type
+from filters.licenses.comments import HEAD_BYTES
 from filters.licenses.evidence import Evidence, Found
 from filters.licenses.expressions import FILE, UNKNOWN, combine, ids, parse
 from filters.licenses.families import GNU, ONE_MEANING, PUBLIC_DOMAIN, SOME_BSD, base, family
@@ -19,7 +20,6 @@ from filters.licenses.prose import MAX_SENTENCES, Sentence, sentences
 from filters.licenses.readmes import is_of_other
 from filters.licenses.tags import tags
 
-HEAD_BYTES = 6_000
 # The largest licence of SPDX has 70 kB; files with the licences of everything a program is linked with have more.
 MAX_BYTES = 262_144
 # Fewer words than a licence can have: "Zope Foundation and Contributors", "TODO: add license".
@@ -86,11 +86,11 @@ def _found(text: bytes, licences: list[texts.Match], left: list[Sentence], is_so
         if is_source and names == [SOME_BSD]:
             names.clear()  # the repository's, which says of how many clauses
     choices = _choices(left, mentioned, stated, licences[0].spans[0][0] if licences else len(text))
-    is_cut = len(full) == texts.MAX_LICENCES or len(licences) == texts.MAX_COPIES or len(left) == MAX_SENTENCES
-
-    parts = [*_in_sum(licences, full, left, stated, choices), *([UNKNOWN] if is_cut else [])]
+    parts = _in_sum(licences, full, left, stated, choices)
     if not parts:
         return None
+    if len(full) == texts.MAX_LICENCES or len(licences) == texts.MAX_COPIES or len(left) == MAX_SENTENCES:
+        parts.append(UNKNOWN)  # there may be more
     evidence = [_of_text(text, licence, full[licence.license_id]) for licence in licences]
     evidence += [_of_sentence(name, sentence) for sentence, names in zip(left, stated, strict=True) for name in names]
     first = {each.expression: each for each in reversed(evidence)}

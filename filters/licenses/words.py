@@ -4,8 +4,6 @@ Line breaks, comment markers, capitals and punctuation do not count, nor who hol
 the same licence write differently.
 """
 
-# mypy: disallow-untyped-decorators=False
-
 import re
 from functools import lru_cache
 

@@ -2,11 +2,11 @@
 
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 
 from filters.licenses.classes import license_type
 from filters.licenses.expressions import combine, spdx_list
 from filters.licenses.families import PERMISSIVE_FAMILIES
-from tests.filters.licenses.test_expressions import EXPRESSIONS
 
 CLASSES = {
     "permissive": [
@@ -107,6 +107,10 @@ def test_a_family_is_permissive_if_every_licence_that_it_can_mean_is() -> None:
     }
     assert {f"LicenseRef-family-{name}" for name in meant} == PERMISSIVE_FAMILIES
     assert {license_type(spdx_id) for spdx_ids in meant.values() for spdx_id in spdx_ids} == {"permissive"}
+
+
+OPERANDS = st.sampled_from(["MIT", "MIT OR GPL-2.0-only", "GPL-2.0-only AND MIT", "MPL-1.1+", "LicenseRef-x"])
+EXPRESSIONS = st.builds(combine, st.sampled_from(["AND", "OR"]), st.lists(OPERANDS, min_size=1, max_size=3))
 
 
 @given(EXPRESSIONS, EXPRESSIONS)

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from filters.licenses.aliases import MAX_NAME_CHARS, NAMES, named, understand
 from filters.licenses.expressions import parse, spdx_list
 from filters.licenses.metadata import _BY_NAME, _BY_SUFFIX, MAX_BYTES, read_metadata
+from filters.licenses.texts import spdx_texts
 
 FAMILY = "LicenseRef-family-"
 UNKNOWN = "LicenseRef-unknown"
@@ -177,6 +178,13 @@ def test_no_two_licences_share_a_name() -> None:
     assert [(name, expression) for name, expression in names if named(name) not in (expression, None)] == []
 
 
+MIT, GPL3 = spdx_texts()["MIT"], spdx_texts()["GPL-3.0-only"]
+
+
+def folded(text: str) -> str:
+    return text.replace("\n", "\n        ")
+
+
 # path, text, expression
 READ = [
     # Python
@@ -220,6 +228,17 @@ READ = [
     ("METADATA", "Metadata-Version: 2.1\r\nLicense:\nClassifier: License :: OSI Approved :: ISC License (ISCL)\r\n\r\n",
      "ISC"),
     ("METADATA", "License: MIT", None),
+    # a licence in full
+    ("pyproject.toml", f'[project]\nlicense = {{text = """{MIT}"""}}', "MIT"),
+    ("setup.cfg", f"[metadata]\nlicense =\n    {folded(MIT)}\nauthor = x\n", "MIT"),
+    ("setup.cfg", "[metadata]\nlicense =\n    MIT\nauthor = ISC\n", "MIT"),
+    ("setup.py", f'setup(license="""{MIT}""")', "MIT"),
+    ("PKG-INFO", f"Metadata-Version: 2.1\nLicense: {folded(MIT)}\n"
+     "Classifier: License :: OSI Approved :: MIT License\n\nA body.", "MIT"),
+    ("PKG-INFO", f"Metadata-Version: 2.1\nLicense: {folded(GPL3)}\n", "GPL-3.0-only"),
+    ("PKG-INFO", f"Metadata-Version: 2.1\nLicense: {folded(MIT)}Not for commercial use.\n", f"MIT AND {UNKNOWN}"),
+    ("PKG-INFO", "Metadata-Version: 2.1\nLicense: " + 50 * "MIT AND " + "Foo-1.0\n", UNKNOWN),
+    ("PKG-INFO", "Metadata-Version: 2.1\nLicense: " + 9 * "You may look at it, and no more. " + "\n", UNKNOWN),
     # npm
     ("package.json", '{"license": "MIT"}', "MIT"),
     ("package.json", '{"license": "(MIT OR GPL-3.0)"}', "MIT OR GPL-3.0-only"),

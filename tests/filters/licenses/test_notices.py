@@ -46,6 +46,7 @@ def names(text: str, *, is_source: bool = False) -> list[str]:
         ("licensed under CC-BY-SA 3.0", ["CC-BY-SA-3.0"]),
         ("See LICENSE.APACHE.", ["LicenseRef-file-LICENSE.APACHE"]),
         ("See LICENSE.txt and http://example.com/LICENSE-2.0.", []),
+        ("--- COPYING.libtabe ---", []),
         ("Elastic License 2.0", ["LicenseRef-unknown"]),
         ("", []),
     ],

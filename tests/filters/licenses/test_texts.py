@@ -63,6 +63,12 @@ def test_a_second_copy_is_found_too() -> None:
     assert [copy.license_id for copy in match(text)] == ["MIT", "Zlib", "MIT"]
 
 
+def test_who_holds_the_rights_makes_no_difference() -> None:
+    text = TEXTS["BSD-3-Clause"].replace("COPYRIGHT HOLDERS", "AUTHORS").replace("COPYRIGHT HOLDER", "OWNER")
+    (copy,) = match(text.encode())
+    assert (copy.license_id, copy.score) == ("BSD-3-Clause", 1)
+
+
 def test_half_a_text_is_none() -> None:
     text = TEXTS["MIT"]
     assert match(text[: len(text) // 2].encode()) == []
@@ -88,4 +94,4 @@ def test_no_more_licences_than_the_limit() -> None:
 def test_odd_text_has_none(text: bytes) -> None:
     start = time.process_time()
     assert match(text) == []
-    assert time.process_time() - start < 2
+    assert time.process_time() - start < 1
