@@ -35,6 +35,9 @@ def card(manifest: dict[str, Any], former: str = "") -> str:
     kept = {key: value for key, value in fields.items() if key in YOURS or key not in new}
     tags = [*new["tags"], *(tag for tag in fields.get("tags") or [] if tag not in new["tags"])]
     front = yaml.safe_dump(new | kept | {"tags": tags}, sort_keys=False, allow_unicode=True)
+    if (BEGIN in body) != (END in body):
+        gone = END if BEGIN in body else BEGIN
+        raise CorpusError(f"README.md: of the two lines around its generated part one is gone; put it back: {gone}")
     above, _, rest = body.partition(BEGIN)
     below = rest.partition(END)[2]
     generated = "\n\n".join([BEGIN, *_sections(manifest), END])
@@ -129,6 +132,7 @@ def _sections(manifest: dict[str, Any]) -> list[str]:
         ),
         "## Licences",
         _LICENCES,
+        *_own(manifest["configuration"]["source"]),
         _table(["class", "licence", "files", "bytes of text"], _licenses(manifest["licenses"])),
         "## Sizes",
         _table(["text", "files", "bytes of text"], _sizes(manifest["sizes"])),
@@ -162,6 +166,12 @@ _LIMITS = (
     "Personal data and secrets inside files are not redacted in this version. Languages are told by rules for names "
     "and contents, without a classifier."
 )
+
+
+def _own(sources: list[dict[str, Any]]) -> list[str]:
+    if all(source["rights"] != "own" for source in sources):
+        return []
+    return ["**Some sources are declared as the publisher's own: their files are here whatever their licence.**"]
 
 
 def _pending(pending: int) -> list[str]:

@@ -152,6 +152,8 @@ def _run(
 
     settings = configuration.load(config)
     git.version()
+    if "list" not in steps and not (workspace / "workspace.json").exists():
+        raise WorkspaceError(f"{workspace}: nothing listed yet; run `stackyard list {config}` first")
     with opened(workspace, settings) as space, _interruptible():
         from pipeline import corpus  # imports Beam, which takes a second: after everything that can be wrong
         from pipeline.engine import Engine

@@ -65,6 +65,15 @@ class Extract(Section):
 class License(Section):
     not_permissive: list[str] = []
 
+    @field_validator("not_permissive")
+    @classmethod
+    def known(cls, patterns: list[str]) -> list[str]:
+        if patterns:
+            from filters.licenses.classes import check_patterns  # loads all of SPDX
+
+            check_patterns(patterns)
+        return patterns
+
 
 class Dedup(Section):
     near_duplicates: bool = True
@@ -243,6 +252,8 @@ def _reason(error: Any) -> str:
         return "write [[source]], with double brackets: there may be several"
     if error["type"] == "string_pattern_mismatch" and error["loc"][:2] == ("dedup", "keep"):
         return f"{error['input']!r}: must be one of {', '.join(KEEP_COLUMNS)}, then asc or desc"
+    if error["type"] == "value_error":
+        return str(error["msg"]).removeprefix("Value error, ")
     if not isinstance(error["input"], dict):
         return f"{str(error['msg']).removeprefix('Value error, ')}, not {error['input']!r}"
     return str(error["msg"]).removeprefix("Value error, ")

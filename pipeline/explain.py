@@ -39,7 +39,7 @@ def explain(workspace: Workspace, config: Config, repository: str, path: str) ->
         f"{listed['repo_key']}  {file['path']}",
         *_decision(places, unit, file, label),
         "",
-        *_facts(file, label),
+        *_facts(file, label, config.source[listed["source"]].rights == "own"),
         "",
         *_rules(
             files[at].hstack(labels[at].select("license_type")), config.resolved()["rules"], label["removal_reasons"]
@@ -109,7 +109,7 @@ def _name_of(places: Folders, file_id: bytes) -> str:
     return file_id.hex()
 
 
-def _facts(file: dict[str, Any], label: dict[str, Any]) -> Iterator[str]:
+def _facts(file: dict[str, Any], label: dict[str, Any], is_own: bool) -> Iterator[str]:
     """What was measured."""
     yield _line("commit", file["commit_id"])
     yield _line("content_id", file["content_id"])
@@ -118,12 +118,11 @@ def _facts(file: dict[str, Any], label: dict[str, Any]) -> Iterator[str]:
     if file["text_id"] is None:
         return
     yield _line("language", f"{file['language'] or 'unknown'}  ({file['language_method'] or 'no rule knows it'})")
-    yield _line("licence", f"{label['license_type']}: {label['license_expression'] or 'nothing found'}")
+    own = "  (its source's rights are your own: the licence rules are off)" if is_own else ""
+    yield _line("licence", f"{label['license_type']}: {label['license_expression'] or 'nothing found'}{own}")
     for evidence in json.loads(label["license_evidence"] or "[]"):
         lines = "-".join(str(line) for line in evidence["lines"])
-        yield _line(
-            "", f"{label['license_path']}:{lines}  {evidence['license']}  {evidence['method']} {evidence['score']}"
-        )
+        yield _line("", f"{evidence['path']}:{lines}  {evidence['license']}  {evidence['method']} {evidence['score']}")
     yield _line("encoding", f"{file['encoding']}  (confidence {file['encoding_confidence']:g})")
     for name in ("is_vendor", "is_documentation", "generated_by", "length_bytes", *(signal.name for signal in SIGNALS)):
         yield _line(name, file[name])

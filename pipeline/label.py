@@ -1,5 +1,6 @@
 """Stage 1 of a release: the licence and the reasons of every file, row-aligned with its unit."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,7 +10,7 @@ import polars as pl
 from filters.label import expressions, label
 from filters.licenses import expressions as spdx
 from filters.licenses.classes import license_type
-from filters.licenses.scope import scope
+from filters.licenses.scope import Scoped, scope
 from filters.rules import JOINED
 from pipeline import inputs, parquet, storage
 from pipeline.config import Config
@@ -69,28 +70,37 @@ def resolve_licenses(files: pl.DataFrame, not_permissive: Sequence[str]) -> pl.D
     files = files.select("repository_index", "path", "license_found", "license_evidence", "is_vendor")
     parts = [_scoped(rows) for rows in files.with_row_index("row").partition_by("repository_index")]
     scoped = pl.concat([pl.DataFrame(schema=SCOPED), *parts]).sort("row")
-    says = files.filter(pl.col("license_evidence").is_not_null()).unique(["repository_index", "path"], keep="first")
-    return (
-        scoped.join(says, left_on=KEY, right_on=["repository_index", "path"], how="left", maintain_order="left")
-        .join(_classes(scoped["license_expression"], not_permissive), "license_expression", "left", nulls_equal=True)
-        .sort("row")
-        .select(field.name for field in LICENSE)
-    )
+    classes = _classes(scoped["license_expression"], not_permissive)
+    joined = scoped.join(classes, "license_expression", "left", nulls_equal=True).sort("row")
+    return joined.select(field.name for field in LICENSE)
 
 
-KEY = ["repository_index", "license_path"]
-SCOPED = {"row": pl.UInt32, "repository_index": pl.Int32, "license_expression": pl.String, "license_path": pl.String}
+MAX_EVIDENCE = 20  # statements stored with a row; a folder can have a thousand licence files
+SCOPED = {"row": pl.UInt32, "license_expression": pl.String, "license_path": pl.String, "license_evidence": pl.String}
 
 
 def _scoped(rows: pl.DataFrame) -> pl.DataFrame:
     """SCOPED for the files of one repository."""
-    found = scope(rows["path"].to_list(), rows["license_found"].to_list(), rows["is_vendor"].to_list())
+    paths = rows["path"].to_list()
+    says = dict(zip(paths, rows["license_evidence"].to_list(), strict=True))
+    evidence: dict[Scoped, str | None] = {}
+    found = scope(paths, rows["license_found"].to_list(), rows["is_vendor"].to_list())
+    for each in found:
+        if each not in evidence:
+            evidence[each] = _evidence(each, says)
     return rows.select(
         "row",
-        "repository_index",
         license_expression=pl.Series([each.expression for each in found], dtype=pl.String),
         license_path=pl.Series([each.path for each in found], dtype=pl.String),
+        license_evidence=pl.Series([evidence[each] for each in found], dtype=pl.String),
     )
+
+
+def _evidence(scoped: Scoped, says: Mapping[str, str | None]) -> str | None:
+    """What every file that was heard states, as one JSON list; null without a licence."""
+    heard = [path for path in (scoped.path, *scoped.others) if path]
+    statements = [{"path": path} | each for path in heard[:MAX_EVIDENCE] for each in json.loads(says[path] or "[]")]
+    return json.dumps(statements[:MAX_EVIDENCE]) if heard else None
 
 
 def _classes(expressions: pl.Series, not_permissive: Sequence[str]) -> pl.DataFrame:

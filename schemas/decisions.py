@@ -10,8 +10,8 @@ LICENSE = (
     column("license_type", pa.string(), "permissive, non_permissive or no_license", nullable=False),
     column("license_expression", pa.string(), "SPDX expression that holds for the file; null where nothing says one"),
     column("detected_licenses", IDS, "SPDX ids in the expression, sorted; empty without one"),
-    column("license_path", pa.string(), "the file that says so: its own path for a header; null without one"),
-    column("license_evidence", pa.string(), "JSON list: expression, method, score and lines in that file"),
+    column("license_path", pa.string(), "the first file that says so: its own path for a header; null without one"),
+    column("license_evidence", pa.string(), "JSON list of what was found: path, license, method, score, lines"),
 )
 
 LABELS = pa.schema(

@@ -1,6 +1,7 @@
 """Whether an SPDX expression is permissive: by Blue Oak's list and ScanCode's categories, as The Stack v2 decides."""
 
 from collections.abc import Collection
+from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from functools import lru_cache
 
@@ -35,3 +36,13 @@ def _is_permissive(expression: str, not_permissive: tuple[str, ...]) -> bool:
     if any(fnmatchcase(spdx_id.lower(), glob.lower()) for glob in not_permissive):
         return False
     return spdx_list().classes.get(spdx_id) == "permissive" or spdx_id in PERMISSIVE_FAMILIES
+
+
+def check_patterns(not_permissive: Collection[str]) -> None:
+    """Raises ValueError for the first that is no id, and as a glob matches none."""
+    known = [*spdx_list().classes, *PERMISSIVE_FAMILIES]
+    for pattern in not_permissive:
+        if not any(fnmatchcase(spdx_id.lower(), pattern.lower()) for spdx_id in known):
+            nearest = get_close_matches(pattern, known, n=1)
+            hint = f"; did you mean `{nearest[0]}`?" if nearest else ""
+            raise ValueError(f"{pattern!r} is no SPDX id and matches none{hint}")

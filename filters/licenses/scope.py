@@ -22,10 +22,12 @@ _PROSE_SUFFIX = re.compile(r"\.(?:txt|text|md|markdown|rst|html?|adoc)\Z")
 
 
 class Scoped(NamedTuple):
-    """`expression`: SPDX, None without a licence; `path`: the file whose statement it is, None without a licence."""
+    """`expression`: SPDX, None without a licence; `path`: the file whose statement it is, None without a licence;
+    `others`: the files that were heard beside it."""
 
     expression: str | None
     path: str | None
+    others: tuple[str, ...] = ()
 
 
 NOTHING = Scoped(None, None)
@@ -39,8 +41,9 @@ def scope(paths: Sequence[str], license_found: Sequence[str | None], is_vendor: 
     files in REUSE's LICENSES. What differs is joined by AND, so that the stricter decides. Vendored files have their
     licence from vendored files alone, and the others from the others; null is not vendored.
 
-    >>> scope(["a.c", "LICENSE", "vendor/b.c"], [None, "MIT", None], [False, False, True])[::2]
-    [Scoped(expression='MIT', path='LICENSE'), Scoped(expression=None, path=None)]
+    >>> a, _, b = scope(["a.c", "LICENSE", "vendor/b.c"], [None, "MIT", None], [False, False, True])
+    >>> (a.expression, a.path), b.expression
+    (('MIT', 'LICENSE'), None)
     """
     own, vendored = _Tree(), _Tree()
     trees = [vendored if flag else own for flag in is_vendor]
@@ -112,7 +115,8 @@ class _Tree:
         if any(expression.startswith("LGPL-3.0-") for expression in said):
             # COPYING beside COPYING.LESSER, which is built on it
             said = [expression for expression in said if expression not in ("GPL-3.0-only", "GPL-3.0-or-later")]
-        return Scoped(_sum(said), min(paths))
+        first, *others = sorted(paths)
+        return Scoped(_sum(said), first, tuple(others))
 
     def resolved(self, path: str, hops: int = MAX_HOPS) -> str:
         """The file's statement, with what other files say in place of references to them."""
@@ -150,11 +154,16 @@ def _agreed(text: Scoped, metadata: Scoped) -> Scoped:
     if text.expression is None or metadata.expression is None:
         return metadata if text.expression is None else text
     if text.expression == metadata.expression:
-        return text
+        return _beside(text, metadata)
     said = _licences(text.expression)
     if said <= _licences(metadata.expression) and _is_no_stricter(text.expression, metadata.expression):
-        return metadata
-    return Scoped(_sum([text.expression, metadata.expression]), text.path)
+        return _beside(metadata, text)
+    return _beside(text, metadata)._replace(expression=_sum([text.expression, metadata.expression]))
+
+
+def _beside(first: Scoped, second: Scoped) -> Scoped:
+    """The first, with the files of the second."""
+    return first._replace(others=(*first.others, *(path for path in (second.path, *second.others) if path)))
 
 
 def _is_no_stricter(text: str, metadata: str) -> bool:

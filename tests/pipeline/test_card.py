@@ -53,6 +53,12 @@ def test_a_card_of_somebody_else_stays_above(manifest: dict[str, Any]) -> None:
     assert card(manifest, "# Mine\n").split(BEGIN)[0].endswith("# Mine\n\n")
 
 
+@pytest.mark.parametrize("line", [BEGIN, END])
+def test_a_card_without_one_of_its_marks_is_an_error_and_not_overwritten(manifest: dict[str, Any], line: str) -> None:
+    with pytest.raises(CorpusError, match="put it back: <!-- stackyard"):
+        card(manifest, edited(card(manifest)).replace(line, ""))
+
+
 @pytest.mark.parametrize("broken", ["---\na: [\n---\n", "---\n- a list\n---\n"])
 def test_front_matter_that_cannot_be_read_is_an_error(manifest: dict[str, Any], broken: str) -> None:
     with pytest.raises(CorpusError, match=r"README\.md: its front matter"):

@@ -212,6 +212,14 @@ WRONG = [
     (SOURCE + "[split]\ntest_fraction = nan\n", "c.toml:4: split.test_fraction: "),
     (SOURCE + "[split]\nshared_fraction = 0\n", "c.toml:4: split.shared_fraction: "),
     (SOURCE + '[dedup]\nkeep = ["stars desc"]\n', "c.toml:4: dedup.keep: "),
+    (
+        SOURCE + 'languages = ["python"]\n',
+        "c.toml:3: source.languages: 'python' is no language; did you mean `Python`?",
+    ),
+    (
+        SOURCE + '[license]\nnot_permissive = ["Apache-3.0"]\n',
+        "c.toml:4: license.not_permissive: 'Apache-3.0' is no SPDX id and matches none; did you mean `Apache-2.0`?",
+    ),
     (SOURCE + '[release]\nversion = "1"\n', "c.toml:4: release.version: "),
     ('folder = "x"\n' + SOURCE, "c.toml: `folder` is not a key"),
     (SOURCE + "[extract]\n[extract]\n", "c.toml: not TOML: "),

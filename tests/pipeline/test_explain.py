@@ -27,7 +27,8 @@ def test_a_kept_file_with_every_signal_and_rule(space: Workspace, config: Config
     lines = story(said)
     assert said.splitlines()[1] == "kept"
     assert lines["language"].split() == ["language", "Python", "(extension)"]
-    assert lines["licence"].split()[1:] == ["permissive:", "MIT"]
+    assert lines["licence"].split()[1:3] == ["permissive:", "MIT"]
+    assert "rights are your own" in lines["licence"]
     assert "LICENSE:1-" in said and " MIT  text " in said  # which lines of which file say so
     assert lines["long_line"].split()[1] == "no" and lines["no_license"].split()[1] == "no"
     assert "max_chars 1,000" in lines["long_line"]

@@ -30,6 +30,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "a.py": text("py", "a", 600),
         "header.py": HEADER + text("py", "header", 600),
         "part/COPYING": GPL,
+        "two/LICENSE": MIT,
+        "two/package.json": b'{"license": "GPL-3.0-only"}\n',
+        "two/f.js": text("js", "f", 600),
         "part/deep/b.py": text("py", "b", 600),
         "vendor/c.c": text("c", "c", 600),
     }
@@ -69,6 +72,12 @@ def test_a_file_has_the_licence_of_its_header_or_its_nearest_directory(folder: P
     )
     assert found["part/deep/b.py"]["license_path"] == "part/COPYING"
     assert found["part/deep/b.py"]["license_type"] == "non_permissive"
+    heard = json.loads(found["two/f.js"]["license_evidence"])
+    assert found["two/f.js"]["license_expression"] == "MIT AND GPL-3.0-only"
+    assert [(each["path"], each["license"]) for each in heard] == [
+        ("two/LICENSE", "MIT"),
+        ("two/package.json", "GPL-3.0-only"),
+    ]
     assert reasons(release)["vendor/c.c"] == ["no_license", "vendored"]  # copied code has not its project's licence
     assert reasons(release)["d.py"] == reasons(release)["e.go"] == ["no_license"]
 

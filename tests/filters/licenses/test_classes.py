@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from filters.licenses.classes import license_type
+from filters.licenses.classes import check_patterns, license_type
 from filters.licenses.expressions import combine, spdx_list
 from filters.licenses.families import PERMISSIVE_FAMILIES
 
@@ -118,3 +118,9 @@ def test_and_is_the_worst_and_or_the_best(one: str, other: str) -> None:
     types = {license_type(one), license_type(other)}
     assert license_type(combine("AND", [one, other])) == min(types)
     assert license_type(combine("OR", [one, other])) == max(types)
+
+
+def test_what_is_taken_out_must_be_known() -> None:
+    check_patterns(["MIT", "cc-by-*", "LicenseRef-family-BSD", "*"])
+    with pytest.raises(ValueError, match=r"'GLP-\*' is no SPDX id and matches none"):
+        check_patterns(["MIT", "GLP-*"])

@@ -113,7 +113,15 @@ CASES: list[tuple[str, dict[str, str], str, str | None, str | None]] = [
 
 @pytest.mark.parametrize(("what", "said", "file", "expression", "path"), CASES)
 def test_scope(what: str, said: dict[str, str], file: str, expression: str | None, path: str | None) -> None:
-    assert scoped(said, file) == Scoped(expression, path)
+    assert scoped(said, file)[:2] == (expression, path)
+
+
+def test_every_file_that_was_heard_is_named() -> None:
+    files = {"LICENSE-MIT": "MIT", "COPYING": "GPL-2.0-only", "package.json": "ISC", "README.md": "Zlib"}
+    assert scoped(files, "a.js") == Scoped("GPL-2.0-only AND MIT AND ISC", "COPYING", ("LICENSE-MIT", "package.json"))
+    assert scoped({"LICENSE": "MIT", "setup.py": "MIT"}, "a.py").others == ("setup.py",)
+    choice = {"LICENSE-MIT": "MIT", "Cargo.toml": "MIT OR Apache-2.0"}
+    assert scoped(choice, "a.rs") == Scoped("MIT OR Apache-2.0", "Cargo.toml", ("LICENSE-MIT",))
 
 
 def scoped(said: dict[str, str], file: str) -> Scoped:
