@@ -1,5 +1,6 @@
 """A run that is killed at any moment is taken up again, ends with the same bytes, and harms no release."""
 
+import contextlib
 import os
 import random
 import re
@@ -133,7 +134,10 @@ def until(sign: str, workspace: Path, running: Callable[[], bool]) -> None:
     """Returns when something new matches the sign's pattern, or the run has ended."""
     pattern = SIGNS[sign]
     before = set(workspace.glob(pattern)) if pattern else set()
-    while pattern and running() and not set(workspace.glob(pattern)) - before:
+    while pattern and running():
+        with contextlib.suppress(FileNotFoundError):  # a folder that goes while it is listed
+            if set(workspace.glob(pattern)) - before:
+                return
         time.sleep(POLL_S)
 
 
@@ -208,7 +212,6 @@ def test_a_run_killed_many_times_ends_with_the_same_bytes(trial: Trial, interrup
     ("sign", "delay_s"),
     [
         ("plan", 0.0),  # as soon as the process is there
-        ("plan", 1.0),
         ("extract", 0.3),
         ("units", 0.0),
         ("decisions", 0.0),
