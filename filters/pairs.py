@@ -4,7 +4,7 @@ MinHash LSH as in the literature: two texts whose signatures agree in one of 42 
 pair. At similarity 0.7 that finds 99.5 % of the pairs: 1 - (1 - 0.7^6)^42.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit
@@ -67,8 +67,11 @@ def pairs_with_leaders(
     these. When so few are left that all their pairs can be compared, or MAX_LEADERS have led, the rest is compared in
     runs of MAX_BUCKET.
     """
-    *columns, led = _leader_pairs(signatures, leaders, found.candidate, found.certain)
-    return _records(columns), led
+    *columns, led, left = _leader_pairs(signatures, leaders, found.candidate, found.certain)
+    runs = np.append(np.arange(0, len(left), MAX_BUCKET), len(left))
+    among = pairs_in_buckets(signatures[left], runs, found.candidate)
+    among["a"], among["b"] = left[among["a"]], left[among["b"]]
+    return np.concatenate([_records(columns), among]), led
 
 
 def _records(columns: "tuple[NDArray[np.int64], ...] | list[NDArray[np.int64]]") -> NDArray[np.void]:
@@ -160,9 +163,8 @@ def _room(pairs: NDArray[np.int64], count: int) -> NDArray[np.int64]:
 
 
 @njit(cache=True, nogil=True)
-def _leader_pairs(
-    signatures: NDArray[np.uint32], leaders: int, candidate: int, certain: int
-) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+def _leader_pairs(signatures: NDArray[np.uint32], leaders: int, candidate: int, certain: int) -> tuple[Any, ...]:
+    """The columns of PAIR that leaders make, the rows that led, and those that are left."""
     pairs, count = np.empty((1024, 4), np.int64), 0
     alive, led = np.arange(len(signatures)), 0
     leading, held = np.empty(max(leaders, MAX_LEADERS), np.int64), np.zeros(len(signatures), np.int64)
@@ -184,17 +186,8 @@ def _leader_pairs(
                 rest[left] = other
                 left += 1
         alive = rest[:left]
-    for start in range(0, len(alive), MAX_BUCKET):
-        run = alive[start : start + MAX_BUCKET]
-        for i in range(len(run)):
-            for j in range(i + 1, len(run)):
-                equal = equal_permutations(signatures[run[i]], signatures[run[j]])
-                if equal >= candidate:
-                    pairs = _room(pairs, count)
-                    pairs[count] = run[i], run[j], equal, 0
-                    count += 1
     found = pairs[:count]
-    return found[:, 0], found[:, 1], found[:, 2], found[:, 3], leading[:led].copy()
+    return found[:, 0], found[:, 1], found[:, 2], found[:, 3], leading[:led].copy(), alive.copy()
 
 
 @njit(cache=True, nogil=True)
