@@ -37,8 +37,7 @@ def keep_greedily(
     """
     a, b = pairs["a"].astype(np.int64), pairs["b"].astype(np.int64)
     neighbours = _by_text(len(order), np.concatenate([a, b]), np.concatenate([b, a]))
-    leads_a, leads_b = (pairs["leader"] & B_LEADS) != 0, (pairs["leader"] & A_LEADS) != 0
-    leaders = _by_text(len(order), np.concatenate([a[leads_a], b[leads_b]]), np.concatenate([b[leads_a], a[leads_b]]))
+    leaders = _by_text(len(order), *_led_and_leaders(pairs))
     signature_row = np.full(len(order), -1)
     signature_row[led(pairs)] = np.arange(len(signatures))
     kept, entry, equal = _keep(*neighbours[:2], *leaders[:2], order, may_stay, signatures, signature_row, certain)
@@ -48,8 +47,13 @@ def keep_greedily(
 
 def led(pairs: NDArray[np.void]) -> NDArray[np.int64]:
     """The texts that some leader stands for, sorted."""
-    by_a, by_b = pairs["b"][(pairs["leader"] & A_LEADS) != 0], pairs["a"][(pairs["leader"] & B_LEADS) != 0]
-    return np.unique(np.concatenate([by_a, by_b]).astype(np.int64))
+    return np.unique(_led_and_leaders(pairs)[0])
+
+
+def _led_and_leaders(pairs: NDArray[np.void]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Each text that a leader stands for, beside that leader."""
+    by_a, by_b = pairs[(pairs["leader"] & A_LEADS) != 0], pairs[(pairs["leader"] & B_LEADS) != 0]
+    return np.concatenate([by_a["b"], by_b["a"]]), np.concatenate([by_a["a"], by_b["b"]])
 
 
 def warm_up() -> None:

@@ -55,7 +55,9 @@ class FirstHolders:
 
     def __call__(self, partition: int, holders: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
         """(unit id, block of HOLDER): the first holder of each text."""
-        records = np.sort(blocks.join(holders, HOLDER), order=["text", "place"])
+        records = blocks.join(holders, HOLDER)
+        # not np.sort(order=...), which compares field by field and takes five times as long
+        records = records[np.lexsort((records["place"], records["text"][:, 1], records["text"][:, 0]))]
         first = records[blocks.groups(records["text"])[:-1]]
         unit_ids = np.array(inputs.read(self.folders.inputs).unit_ids, np.int64)
         yield from blocks.by_number(first, unit_ids[first["place"] >> 32])
@@ -69,8 +71,8 @@ class WriteDistinct:
 
     def __call__(self, unit_id: int, holders: Iterable[bytes]) -> tuple[()]:
         """Writes the unit's distinct texts in row order, HOLDER."""
-        records = np.sort(blocks.join(holders, HOLDER), order="place")
-        storage.write_array(_path(self.folders, unit_id), records)
+        records = blocks.join(holders, HOLDER)
+        storage.write_array(_path(self.folders, unit_id), records[np.argsort(records["place"])])
         return ()
 
 
