@@ -111,7 +111,7 @@ def extracted(workspace: Workspace, config: Config, texts: list[bytes]) -> Run:
         files = {f"{first + i:07d}.txt": text for i, text in enumerate(texts[first : first + FILES_PER_REPOSITORY])}
         write_repository(config.folder / f"all/bench/from-{first}.git", files)
     engine = Engine(1)
-    corpus.list_names(workspace, config)
+    corpus.list_names(workspace, config, engine)
     corpus.extract(workspace, config, engine)
     return start(workspace, config, engine, partial=False, skip_committed=True)
 

@@ -25,6 +25,10 @@ WorkspaceDir = Annotated[Path, typer.Option("--workspace", help="the folder that
 Workers = Annotated[int, typer.Option("--workers", min=1, help="processes on this machine")]
 Partial = Annotated[bool, typer.Option("--partial", help="release although repositories are pending; the card says so")]
 Limit = Annotated[int | None, typer.Option("--limit", min=1, help="at most so many repositories, for a first look")]
+Retry = Annotated[
+    list[str] | None, typer.Option("--retry", metavar="CODE", help="again what failed with this code, or `all`")
+]
+Refresh = Annotated[bool, typer.Option("--refresh", help="again what was read, where HEAD is another commit now")]
 Beam = Annotated[list[str] | None, typer.Argument(metavar="[-- BEAM_OPTIONS]", help="passed to Apache Beam")]
 
 DEFAULT_WORKSPACE = Path("workspace")
@@ -50,7 +54,7 @@ def list_(config: ConfigFile, workspace: WorkspaceDir = DEFAULT_WORKSPACE) -> No
     """List the repositories of the sources."""
     from pipeline import config as configuration
     from pipeline import units
-    from pipeline.sources import list_repositories
+    from pipeline.sources.listing import list_repositories
     from pipeline.workspace import opened
 
     settings = configuration.load(config)
@@ -68,9 +72,11 @@ def extract(
     workspace: WorkspaceDir = DEFAULT_WORKSPACE,
     workers: Workers = DEFAULT_WORKERS,
     limit: Limit = None,
+    retry: Retry = None,
+    refresh: Refresh = False,
 ) -> None:
-    """Read and measure the listed repositories. Resumes where it stopped."""
-    _run(config, beam, workspace, workers, steps="extract", limit=limit, partial=False)
+    """Fetch, read and measure the listed repositories. Resumes where it stopped."""
+    _run(config, beam, workspace, workers, steps="extract", limit=limit, retry=tuple(retry or ()), refresh=refresh)
 
 
 @app.command()
@@ -82,7 +88,7 @@ def release(
     partial: Partial = False,
 ) -> None:
     """Label, deduplicate, choose, write. Rerun it with other thresholds."""
-    _run(config, beam, workspace, workers, steps="release", limit=None, partial=partial)
+    _run(config, beam, workspace, workers, steps="release", partial=partial)
 
 
 @app.command()
@@ -143,15 +149,27 @@ def verify(
 
 
 def _run(
-    config: Path, beam: list[str] | None, workspace: Path, workers: int, *, steps: str, limit: int | None, partial: bool
+    config: Path,
+    beam: list[str] | None,
+    workspace: Path,
+    workers: int,
+    *,
+    steps: str,
+    limit: int | None = None,
+    retry: tuple[str, ...] = (),
+    refresh: bool = False,
+    partial: bool = False,
 ) -> None:
     """The steps in one workspace, under one lock."""
+    from pipeline import again, git, report
     from pipeline import config as configuration
-    from pipeline import git, report
+    from pipeline.fetch import once
     from pipeline.workspace import opened
 
     settings = configuration.load(config)
     git.version()
+    again.check_codes(retry)
+    once.check_tokens(settings.fetch)
     if "list" not in steps and not (workspace / "workspace.json").exists():
         raise WorkspaceError(f"{workspace}: nothing listed yet; run `stackyard list {config}` first")
     with opened(workspace, settings) as space, _interruptible():
@@ -160,11 +178,11 @@ def _run(
 
         engine = Engine(workers, tuple(beam or ()))
         if "list" in steps:
-            corpus.list_names(space, settings)
+            corpus.list_names(space, settings, engine)
         elif not (space.repositories / "repositories.parquet").exists():
             raise WorkspaceError(f"{workspace}: nothing listed yet; run `stackyard list {config}` first")
         if "extract" in steps:
-            corpus.extract(space, settings, engine, limit)
+            corpus.extract(space, settings, engine, limit, retry, refresh)
         if "release" in steps:
             values = corpus.release(space, settings, engine, partial)
             print(report.released(values, workspace / "release", engine.seconds))
@@ -189,7 +207,7 @@ def main() -> None:
         print(f"stackyard: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES):
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES):
             raise
         print(f"stackyard: {error.filename or 'writing'}: {error.strerror}; nothing committed is lost", file=sys.stderr)
         sys.exit(1)

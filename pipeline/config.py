@@ -6,6 +6,7 @@ import re
 import tomllib
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -17,6 +18,7 @@ from pipeline.errors import ConfigError
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[int, Field(gt=0)]
+Day = Annotated[date, Field(strict=False)]  # of TOML, or as text in what is resolved
 DEFAULT_PRESET = "stack_v2"
 KEEP_COLUMNS = ("license_type", "star_events_count", "fork_events_count", "first_seen", "path_depth", "length_bytes")
 
@@ -32,13 +34,24 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
+SOURCE_KINDS = ("directories", "names", "gharchive")
+OF_EVENTS = ("min_stars", "active_from", "active_to", "forks", "min_fork_stars")  # keys that need an archive's events
+
+
 class Source(Section):
-    """Where repositories come from: exactly one of `directories` and `names`."""
+    """Where repositories come from: exactly one of `directories`, `names` and `gharchive`."""
 
     directories: list[str] = []
     names: list[str] = []
+    gharchive: list[str] = []
+    host: Annotated[str, Field(pattern=r"^[a-z0-9.-]+(:\d+)?$")] = "github.com"
     include: list[str] = []
     exclude: list[str] = []
+    min_stars: Annotated[int, Field(ge=0)] = 0
+    active_from: Day | None = None
+    active_to: Day | None = None
+    forks: bool = True
+    min_fork_stars: Annotated[int, Field(ge=0)] = 0
     languages: list[str] = []
     rights: Literal["licensed", "own"] = "licensed"
 
@@ -50,9 +63,42 @@ class Source(Section):
 
     @model_validator(mode="after")
     def one_kind(self) -> "Source":
-        if bool(self.directories) == bool(self.names):
-            raise ValueError("needs exactly one of directories and names, not empty")
+        if sum(bool(getattr(self, kind)) for kind in SOURCE_KINDS) != 1:
+            raise ValueError("needs exactly one of directories, names and gharchive, not empty")
+        given = [key for key in OF_EVENTS if getattr(self, key) != type(self).model_fields[key].default]
+        if given and not self.gharchive:
+            raise ValueError(f"{given[0]} needs a source with gharchive: only its events tell")
         return self
+
+
+class OptOut(Section):
+    files: list[str] = []
+
+
+class Host(Section):
+    """How one forge is reached, where that is not https://HOST for everybody."""
+
+    url: Annotated[str, Field(pattern=r"^https?://[A-Za-z0-9.:\[\]-]+(/[\w./-]*)?$")] | None = None
+    private_addresses: bool = False
+    token_env: Annotated[str, Field(pattern=r"^[A-Za-z_]\w*$")] | None = None
+    max_concurrent: Positive | None = None
+    max_starts_per_s: Annotated[float, Field(gt=0)] | None = None
+
+
+class Fetch(Section):
+    timeout_s: Positive = 300
+    max_pack_bytes: Annotated[int, Field(ge=1_000_000)] = 1_073_741_824
+    max_memory_bytes: Annotated[int, Field(ge=100_000_000)] = 2_147_483_648
+    max_cpu_s: Positive = 120
+    min_bytes_per_s: Positive = 1_000
+    slow_s: Positive = 30
+    max_in_flight: Positive = 16
+    attempts: Positive = 4
+    backoff_s: Annotated[float, Field(gt=0)] = 2.0
+    max_concurrent: Positive = 2
+    max_starts_per_s: Annotated[float, Field(gt=0)] = 1.0
+    contact: str = ""
+    hosts: dict[str, Host] = {}
 
 
 class Extract(Section):
@@ -117,6 +163,8 @@ class Config(Section):
 
     folder: Path
     source: Annotated[list[Source], Field(min_length=1)]
+    opt_out: OptOut = OptOut()
+    fetch: Fetch = Fetch()
     extract: Extract = Extract()
     rules: dict[str, Any] = {}
     license: License = License()
@@ -127,19 +175,23 @@ class Config(Section):
 
     def resolved(self) -> dict[str, Any]:
         """Every value in force, defaults included, as JSON values; without the folder."""
-        return self.model_dump(mode="json", exclude={"folder"}) | {"rules": resolved_rules(self.rules)}
+        values = self.model_dump(mode="json", exclude={"folder"}, exclude_none=True)
+        return values | {"rules": resolved_rules(self.rules)}
 
     def published(self) -> dict[str, Any]:
-        """As `resolved`, with nothing of this machine: of absolute paths only the last part."""
+        """As `resolved`, with nothing of this machine: of absolute paths only the last part, and not how to fetch."""
         values = self.resolved()
-        for source in values["source"]:
-            for kind in ("directories", "names"):
-                source[kind] = [Path(name).name if Path(name).is_absolute() else name for name in source[kind]]
+        del values["fetch"]
+        for section in [*values["source"], values["opt_out"]]:
+            for kind in {*SOURCE_KINDS, "files"}.intersection(section):
+                section[kind] = [Path(name).name if Path(name).is_absolute() else name for name in section[kind]]
         return values
 
 
 SECTIONS: dict[str, type[Section]] = {
     "source": Source,
+    "opt_out": OptOut,
+    "fetch": Fetch,
     "extract": Extract,
     "license": License,
     "dedup": Dedup,
@@ -262,7 +314,8 @@ def _reason(error: Any) -> str:
 def _keys(location: tuple[Any, ...]) -> list[str]:
     """The keys that may stand at this place of the configuration."""
     section = next((part for part in location if isinstance(part, str)), "")
-    return [name for name in SECTIONS.get(section, Config).model_fields if name != "folder"]
+    model = Host if location[1:2] == ("hosts",) and len(location) == 3 else SECTIONS.get(section, Config)
+    return [name for name in model.model_fields if name != "folder"]
 
 
 def _nearest(name: Any, names: Any) -> str:

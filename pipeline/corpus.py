@@ -4,10 +4,14 @@ Every stage is a small pipeline from committed files to committed files; what is
 Beam.
 """
 
+from collections.abc import Collection
 from typing import Any
+
+import pyarrow as pa
 
 from filters.pairs import Limits, limits
 from pipeline import blocks, inputs, ledger, manifest, parquet, plan, storage, units
+from pipeline.again import to_read_again
 from pipeline.candidates import BANDED, ComparePairs, EmitBands, band_groups
 from pipeline.card import card, generated_digest
 from pipeline.config import Config
@@ -22,7 +26,7 @@ from pipeline.progress import progress
 from pipeline.run import Run, start
 from pipeline.settle import MergePairs, SettlePairs, WriteShingles, settle_parts
 from pipeline.shards import WriteShards
-from pipeline.sources import list_repositories
+from pipeline.sources.listing import follow_renames, list_repositories
 from pipeline.transforms import Exchange, ForEach, Return
 from pipeline.workspace import Workspace
 from schemas.release import REPOSITORIES
@@ -32,21 +36,39 @@ PARALLEL_OBJECT_BYTES = 8 << 20  # of repositories to extract
 PARALLEL_TEXT_BYTES = 256 << 20  # of text to write
 
 
-def list_names(workspace: Workspace, config: Config) -> None:
+def list_names(workspace: Workspace, config: Config, engine: Engine) -> None:
     """Sources to `repositories/`."""
-    units.write_list(workspace, list_repositories(config))
+    units.write_list(workspace, list_repositories(config, {}, inputs.renames(workspace)))
 
 
-def extract(workspace: Workspace, config: Config, engine: Engine, limit: int | None = None) -> None:
-    """Listed repositories to committed units."""
-    units.plan_generation(workspace, config.extract.large_repository_bytes, limit)
-    sizes = {unit: units.object_bytes(unit) for unit in units.units(workspace) if not unit.committed}
+def extract(
+    workspace: Workspace,
+    config: Config,
+    engine: Engine,
+    limit: int | None = None,
+    retry: Collection[str] = (),
+    refresh: bool = False,
+) -> None:
+    """Listed repositories to committed units; those to read again, if any, and those under a new name."""
+    extract_planned(workspace, config, engine)  # first what an earlier run has begun, so that its end changes nothing
+    again = to_read_again(workspace, retry, refresh)
+    while (wanted := pa.concat_tables([again, units.unplanned(workspace, limit)])).num_rows:
+        units.write_generation(workspace, wanted, config.extract.large_repository_bytes)
+        extract_planned(workspace, config, engine)
+        units.write_list(workspace, follow_renames(units.read_list(workspace), inputs.renames(workspace), config))
+        again = again.slice(0, 0)
+
+
+def extract_planned(workspace: Workspace, config: Config, engine: Engine) -> None:
+    """Planned units to committed ones."""
+    sizes = {unit: units.expected_bytes(unit) for unit in units.units(workspace) if not unit.committed}
+    if not sizes:
+        return
     waiting = sorted(sizes, key=lambda unit: (-sizes[unit], unit))  # workers that take turns end together
-    work = ExtractUnit(str(config.folder), workspace, config.extract)
+    work = ExtractUnit(str(config.folder), workspace, config.extract, config.fetch)
     with progress("extract", "units", len(waiting), lambda: sum(unit.committed for unit in waiting)):
-        if waiting:
-            parallel = sum(sizes.values()) > PARALLEL_OBJECT_BYTES
-            engine.run("extract", lambda p: p | ForEach([unit.id for unit in waiting], work), parallel=parallel)
+        parallel = sum(sizes.values()) > PARALLEL_OBJECT_BYTES
+        engine.run("extract", lambda p: p | ForEach([unit.id for unit in waiting], work), parallel=parallel)
     inputs.check_bugs(workspace)
 
 

@@ -4,17 +4,22 @@ import errno
 import hashlib
 import tempfile
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
 from pipeline import git, parquet, storage
-from pipeline.config import Extract
+from pipeline.config import Extract, Fetch
 from pipeline.errors import RepositoryError
-from pipeline.git import Skeleton
+from pipeline.fetch.attempts import Attempts, Result, Wanted
+from pipeline.fetch.hosts import Hosts
+from pipeline.fetch.once import Fetched, commit_named
+from pipeline.fetch.unit import fetching
+from pipeline.git import Skeleton, Snapshot
 from pipeline.measure import Measured, measure
 from pipeline.profile import Profile
 from pipeline.read import Batch, read_files
@@ -22,10 +27,16 @@ from pipeline.spill import SortedRuns
 from pipeline.units import Unit
 from pipeline.workspace import Workspace
 from schemas.files import FILES
-from schemas.repositories import OUTCOMES
+from schemas.repositories import EXTRACTED, OUTCOMES, READ
 
 UNIT_COMPRESSION_LEVEL = 1  # a workspace is read once or twice; zstd 3 costs 40 % more seconds for 5 % fewer bytes
-MACHINE_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.ENOMEM, errno.EMFILE, errno.ENFILE}
+MACHINE_ERRORS = {
+    *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO),
+    *(errno.ENOMEM, errno.EMFILE, errno.ENFILE),
+}
+
+
+Opens = Callable[[], Snapshot | None]  # None when there is no commit; raises RepositoryError
 
 
 @dataclass(frozen=True)
@@ -35,6 +46,7 @@ class ExtractUnit:
     folder: str  # where the sources' relative paths start
     workspace: Workspace
     limits: Extract
+    fetch: Fetch
     skip_committed: bool = True
 
     def __call__(self, unit_id: int) -> None:
@@ -42,6 +54,11 @@ class ExtractUnit:
         unit = Unit.of(self.workspace, unit_id)
         if self.skip_committed and unit.committed:
             return
+        while not self.extracted(unit):
+            pass
+
+    def extracted(self, unit: Unit) -> bool:
+        """Commits the unit; False where a fetched repository was damaged since and must be fetched again."""
         profile = Profile()
         self.workspace.work.mkdir(parents=True, exist_ok=True)
         with (
@@ -53,21 +70,50 @@ class ExtractUnit:
             repositories = parquet.read(unit.path("list.parquet")).to_pylist()
             outcomes = [Outcome(index, listed) for index, listed in enumerate(repositories)]
             runs = SortedRuns(Path(folder))
-            for outcome in outcomes:
-                for measured in self.measured(outcome, bones, profile):
+            fetched = self.workspace.fetched / unit.name
+            attempts = Attempts(
+                fetched, self.fetch, Hosts(self.workspace.hosts, self.fetch), self.limits.max_file_bytes
+            )
+            for outcome, opens in self.opened(outcomes, attempts, bones, profile):
+                for measured in self.measured(outcome, opens, bones, profile):
                     runs.add(measured)
+                if outcome.code == "corrupt" and outcome.listed["url"]:
+                    if attempts.again(outcome.index):
+                        return False
+                    outcome.code = "corrupt_local"
             with profile("write"):
                 write_unit(unit, runs, outcomes)
         storage.write_json(self.workspace.journal / f"extract/{unit.name}.json", profile.seconds)
+        storage.delete_tree(fetched)
+        return True
 
-    def measured(self, outcome: "Outcome", bones: Skeleton, profile: Profile) -> Iterator[Measured]:
+    def opened(
+        self, outcomes: "list[Outcome]", attempts: Attempts, bones: Skeleton, profile: Profile
+    ) -> "Iterator[tuple[Outcome, Opens]]":
+        """Every repository and how to open it: folders at once, the others when they are fetched."""
+        wanted = [outcome.wanted() for outcome in outcomes if outcome.listed["url"]]
+        with fetching(wanted, attempts, self.fetch.max_in_flight) as fetched:
+            for outcome in outcomes:
+                if folder := outcome.listed["location"]:
+                    yield outcome, partial(git.open_snapshot, Path(self.folder) / folder, bones)
+            for index, result in profile.each("fetch", fetched):
+                outcomes[index].detail = result.note if isinstance(result, Fetched) else None
+                yield outcomes[index], partial(open_fetched, attempts.store(index), result, bones)
+
+    def measured(self, outcome: "Outcome", opens: Opens, bones: Skeleton, profile: Profile) -> Iterator[Measured]:
         """The repository's measured batches. Whatever goes wrong becomes its outcome, and the run goes on."""
+        listed = outcome.listed
         try:
-            if outcome.listed["location"] is None:
-                raise RepositoryError("not_fetched", "this version reads folders; mirror it and list the folder")
-            folder = Path(self.folder) / outcome.listed["location"]
-            host, repo_name = outcome.listed["host"], outcome.listed["repo_name"]
-            for batch in profile.each("read", read_files(folder, host, repo_name, outcome.index, bones, self.limits)):
+            snapshot = opens()
+            if snapshot is None:
+                return
+            outcome.commit_id = snapshot.commit_id
+            if snapshot.commit_id == listed["known_commit_id"]:
+                outcome.outcome = "unchanged"
+                return
+            name = listed["host"], listed["repo_name"], outcome.index
+            read = read_files(snapshot, *name, bones, self.limits, fetched=listed["url"] is not None)
+            for batch in profile.each("read", read):
                 with profile("measure"):
                     measured = measure(batch)
                 outcome.count(batch, measured)
@@ -83,13 +129,20 @@ class ExtractUnit:
                 temporary.write_text(f"{outcome.listed['repo_key']}\n{traceback.format_exc()}", "utf-8")
 
 
+def open_fetched(folder: Path, result: Result, bones: Skeleton) -> Snapshot | None:
+    """The commit that was fetched. Raises the RepositoryError that it came to instead."""
+    if isinstance(result, RepositoryError):
+        raise result
+    return None if result.is_empty else git.open_fetched(folder / "objects", commit_named(folder), bones)
+
+
 @dataclass
 class Outcome:
     """What becomes of one repository, the `index`th of its unit."""
 
     index: int
     listed: dict[str, Any]
-    outcome: str = "empty"
+    outcome: str = "empty"  # as in OUTCOMES
     code: str | None = None
     detail: str | None = None
     commit_id: str | None = None
@@ -99,14 +152,19 @@ class Outcome:
 
     def count(self, batch: Batch, measured: Measured) -> None:
         self.outcome = "ok"
-        self.commit_id = batch.commit_id
         self.entry_count += measured.files.num_rows
         self.text_count += len(measured.signatures)
         self.text_bytes += pa.compute.sum(pa.compute.binary_length(measured.files["content"])).as_py() or 0
 
+    def wanted(self) -> Wanted:
+        """What to fetch."""
+        asked = (self.listed[name] for name in ("url", "host", "asked_commit_id", "known_commit_id"))
+        return Wanted(self.index, *asked)
+
     def fail(self, code: str, detail: str) -> None:
         """The repository gives no row, however far it came."""
-        self.outcome, self.code, self.detail = "failed", code, detail
+        self.outcome = "excluded" if code == "renamed_to" else "failed"
+        self.code, self.detail = code, detail
         self.entry_count = self.text_count = self.text_bytes = 0
 
     def row(self) -> dict[str, Any]:
@@ -122,7 +180,7 @@ def traceback_hash(error: BaseException) -> str:
 
 def write_unit(unit: Unit, runs: SortedRuns, outcomes: list[Outcome]) -> None:
     """The unit's files, then its commit. The sums are checked before."""
-    failed = [outcome.index for outcome in outcomes if outcome.outcome == "failed"]
+    failed = [outcome.index for outcome in outcomes if outcome.outcome not in READ]
     with storage.commit(unit.path("parquet")) as files, storage.commit(unit.path("signatures.npy")) as signatures:
         rows, texts = _write_files(files, signatures, runs.groups(failed))
         if rows != sum(outcome.entry_count for outcome in outcomes):
@@ -136,7 +194,7 @@ def write_unit(unit: Unit, runs: SortedRuns, outcomes: list[Outcome]) -> None:
 
 
 def _commit(outcomes: list[Outcome], rows: int, texts: int, digests: dict[str, str]) -> dict[str, Any]:
-    counts = {name: sum(o.outcome == name for o in outcomes) for name in ("ok", "empty", "failed")}
+    counts = {name: sum(o.outcome == name for o in outcomes) for name in EXTRACTED}
     return {
         "files": {name: {"sha256": digest} for name, digest in digests.items()},
         "repositories": counts,

@@ -15,11 +15,12 @@ import signal
 import subprocess
 import tempfile
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import IO, NamedTuple, cast
 
 import git
@@ -29,6 +30,7 @@ from pipeline.errors import ConfigError, RepositoryError
 # Older versions fetch missing objects of a folder in spite of GIT_NO_LAZY_FETCH: release notes of 2.39.4 and 2.45.1.
 MIN_VERSION = (2, 39, 4)
 PIPE_BYTES = 1 << 20
+MAX_LINES = 50  # of what git says on stderr
 MAX_MEMORY_BYTES = 4 << 30  # address space of one git process
 
 SETTINGS = {
@@ -67,6 +69,45 @@ class Snapshot(NamedTuple):
     objects: Path
 
 
+def command(
+    arguments: Sequence[str],
+    home: Path,
+    timeout_s: int,
+    *,
+    environment: Mapping[str, str] = MappingProxyType({}),
+    settings: Mapping[str, str] = MappingProxyType({}),
+    limits: Sequence[str] = (f"--as={MAX_MEMORY_BYTES}",),
+) -> list[str]:
+    """git with its whole environment in the argument list, ended by the kernel at its limits (those of prlimit)."""
+    variables = {
+        "PATH": os.environ.get("PATH", os.defpath),
+        "HOME": str(home),
+        "XDG_CONFIG_HOME": str(home),
+        "LC_ALL": "C",
+        "GIT_CONFIG_NOSYSTEM": "1",
+        "GIT_CONFIG_GLOBAL": "/dev/null",
+        "GIT_CONFIG_SYSTEM": "/dev/null",
+        "GIT_ATTR_NOSYSTEM": "1",
+        "GIT_TERMINAL_PROMPT": "0",
+        "GIT_ASKPASS": "/bin/false",
+        "SSH_ASKPASS": "/bin/false",
+        "GIT_SSH_COMMAND": "/bin/false",
+        "GIT_ALLOW_PROTOCOL": "",
+        "GIT_PROTOCOL_FROM_USER": "0",
+        "GIT_NO_LAZY_FETCH": "1",
+        "GIT_NO_REPLACE_OBJECTS": "1",
+        "GIT_OPTIONAL_LOCKS": "0",
+        "GIT_CEILING_DIRECTORIES": "/",
+        **environment,
+    }
+    return [
+        *("env", "-i", *(f"{name}={value}" for name, value in variables.items())),
+        *("timeout", "-s", "KILL", str(timeout_s), "prlimit", "--core=0", "--nofile=256", *limits, "--", "git"),
+        *(part for name, value in {**SETTINGS, **settings}.items() for part in ("-c", f"{name}={value}")),
+        *arguments,
+    ]
+
+
 @dataclass(frozen=True)
 class Skeleton:
     """An empty git folder through which other object stores are read."""
@@ -75,46 +116,31 @@ class Skeleton:
     timeout_s: int
 
     def command(self, arguments: Sequence[str], objects: Path | None) -> list[str]:
-        """git with its whole environment in the argument list, ended by the kernel at its limits."""
-        environment = {
-            "PATH": os.environ.get("PATH", os.defpath),
-            "HOME": str(self.folder),
-            "XDG_CONFIG_HOME": str(self.folder),
-            "LC_ALL": "C",
-            "GIT_CONFIG_NOSYSTEM": "1",
-            "GIT_CONFIG_GLOBAL": "/dev/null",
-            "GIT_CONFIG_SYSTEM": "/dev/null",
-            "GIT_ATTR_NOSYSTEM": "1",
-            "GIT_TERMINAL_PROMPT": "0",
-            "GIT_ASKPASS": "/bin/false",
-            "SSH_ASKPASS": "/bin/false",
-            "GIT_SSH_COMMAND": "/bin/false",
-            "GIT_ALLOW_PROTOCOL": "",
-            "GIT_PROTOCOL_FROM_USER": "0",
-            "GIT_NO_LAZY_FETCH": "1",
-            "GIT_NO_REPLACE_OBJECTS": "1",
-            "GIT_OPTIONAL_LOCKS": "0",
-            "GIT_CEILING_DIRECTORIES": "/",
-        } | ({"GIT_OBJECT_DIRECTORY": str(objects)} if objects else {})
-        limits = ["prlimit", "--core=0", "--nofile=256", f"--as={MAX_MEMORY_BYTES}", "--"]
-        return [
-            *("env", "-i", *(f"{name}={value}" for name, value in environment.items())),
-            *("timeout", "-s", "KILL", str(self.timeout_s), *limits, "git"),
-            *(part for name, value in SETTINGS.items() for part in ("-c", f"{name}={value}")),
-            *arguments,
-        ]
+        """git on a folder that `arguments` names or, given `objects`, on this one with those objects."""
+        where = [f"--git-dir={self.folder}"] if objects else []
+        store = {"GIT_OBJECT_DIRECTORY": str(objects)} if objects else {}
+        return command([*where, *arguments], self.folder, self.timeout_s, environment=store)
+
+
+def make_bare(folder: Path) -> None:
+    """An empty bare repository, without any template."""
+    for inner in ("objects/info", "objects/pack", "refs/heads"):
+        (folder / inner).mkdir(parents=True)
+    (folder / "HEAD").write_text("ref: refs/heads/_none_\n", "utf-8")
+    write_config(folder)
+
+
+def write_config(folder: Path) -> None:
+    """The settings of a bare repository and nothing else; what a fetch has written about its server is gone."""
+    (folder / "config").write_text("[core]\n\trepositoryformatversion = 0\n\tbare = true\n", "utf-8")
 
 
 @contextmanager
 def skeleton(timeout_s: int, inside: str | None = None) -> Iterator[Skeleton]:
     """A skeleton `inside` a folder, else in the system's temporary one; gone at the end."""
     with tempfile.TemporaryDirectory(prefix="stackyard-git-", dir=inside) as name:
-        folder = Path(name)
-        for inner in ("objects/info", "objects/pack", "refs/heads"):
-            (folder / inner).mkdir(parents=True)
-        (folder / "HEAD").write_text("ref: refs/heads/_none_\n", "utf-8")
-        (folder / "config").write_text("[core]\n\trepositoryformatversion = 0\n\tbare = true\n", "utf-8")
-        yield Skeleton(folder, timeout_s)
+        make_bare(Path(name))
+        yield Skeleton(Path(name), timeout_s)
 
 
 @cache
@@ -151,6 +177,19 @@ def open_snapshot(path: Path, bones: Skeleton) -> Snapshot | None:
     if object_format != "sha1":
         raise RepositoryError("unsupported", f"object format {object_format}")
     return Snapshot(commit_id, Path(objects))
+
+
+def open_fetched(objects: Path, named: str, bones: Skeleton) -> Snapshot | None:
+    """The commit that an object id of a store of our own names, None when it names no commit.
+
+    Raises RepositoryError: corrupt, timeout.
+    """
+    with _running(["cat-file", "--batch-check"], bones, objects=objects, stdin=subprocess.PIPE) as running:
+        assert running.process.stdin is not None
+        with running.process.stdin as asking:
+            asking.write(f"{named}^{{commit}}\n".encode())
+        commit_id, kind = running.out.readline().decode().split()[:2]
+    return Snapshot(commit_id, objects) if kind == "commit" else None
 
 
 def _check_empty(folder: Path, bones: Skeleton) -> None:
@@ -212,7 +251,7 @@ def read_objects(snapshot: Snapshot, content_ids: Sequence[str], bones: Skeleton
                 continue
             content = out.read(int(header[2])) if len(header) == 3 else b""
             if out.read(1) != b"\n":
-                raise running.failure()
+                raise _failure(running, bones, str(snapshot.objects))
             if hashlib.sha1(b"%b %d\0" % (header[1], len(content)) + content).hexdigest() != content_id:
                 raise RepositoryError("corrupt", f"object {content_id} does not have its hash")
             yield content
@@ -230,16 +269,14 @@ def _output(arguments: Sequence[str], bones: Skeleton, folder: Path) -> bytes:
         return running.out.read(PIPE_BYTES)
 
 
-class _Running:
+class Running:
     """A git process and what it complained about."""
 
-    def __init__(self, process: "subprocess.Popen[bytes]", timeout_s: int, hidden: Path) -> None:
+    def __init__(self, process: "subprocess.Popen[bytes]") -> None:
         assert process.stdout is not None and process.stderr is not None
         self.process = process
         self.out = cast(io.BufferedReader, process.stdout)
-        self._timeout_s = timeout_s
-        self._hidden = str(hidden)
-        self._said: list[bytes] = []
+        self._lines: list[bytes] = []
         self.listening = threading.Thread(target=self._listen, args=(process.stderr,), daemon=True)
         self.listening.start()
 
@@ -247,39 +284,61 @@ class _Running:
         """Keeps the first lines and reads the rest, so that git never waits for us."""
         with stderr:
             while line := stderr.readline(4096):
-                if len(self._said) < 10:
-                    self._said.append(line)
+                if len(self._lines) < MAX_LINES:
+                    self._lines.append(line)
 
-    def failure(self) -> RepositoryError:
-        """Why git ended, in one printable line without the folder's name."""
-        status = self.process.wait()
-        if status in (137, -signal.SIGKILL):  # the wrapper's `timeout -s KILL`
-            return RepositoryError("timeout", f"git was ended after {self._timeout_s} s ([extract] git_timeout_s)")
+    def said(self) -> str:
+        """The first lines of what it complained about, once it has ended."""
+        self.process.wait()
         self.listening.join()
-        said = b"".join(self._said).decode("utf-8", "backslashreplace").replace(self._hidden, "")
-        line = said.strip().split("\n")[0] or f"git ended with status {status}"
-        return RepositoryError("corrupt", "".join(c if c.isprintable() else "?" for c in line)[:200])
+        return b"".join(self._lines).decode("utf-8", "backslashreplace")
+
+    @property
+    def timed_out(self) -> bool:
+        """Whether the wrapper's `timeout -s KILL` ended it."""
+        return self.process.wait() in (137, -signal.SIGKILL)
 
 
 @contextmanager
-def _running(
-    arguments: Sequence[str], bones: Skeleton, *, objects: Path | None = None, stdin: int | None = None
-) -> Iterator[_Running]:
-    """A git process; none of its session is left at the end. Raises RepositoryError when it fails."""
-    where = [f"--git-dir={bones.folder}"] if objects else []
-    owner = git.Git(bones.folder).execute(  # kept: it closes the pipes when it is forgotten
-        bones.command([*where, *arguments], objects), istream=stdin, as_process=True, start_new_session=True
+def started(
+    command: Sequence[str], folder: Path, *, stdin: int | None = None, pass_fds: Sequence[int] = ()
+) -> Iterator[Running]:
+    """A git process; none of its session is left at the end."""
+    owner = git.Git(folder).execute(  # kept: it closes the pipes when it is forgotten
+        command, istream=stdin, as_process=True, start_new_session=True, pass_fds=pass_fds
     )
     process = cast("subprocess.Popen[bytes]", owner.proc)
-    running = _Running(process, bones.timeout_s, objects or Path(arguments[0].partition("=")[2]))
-    fcntl.fcntl(running.out, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
+    running = Running(process)
     try:
         yield running
-        if process.wait() != 0:
-            raise running.failure()
     finally:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
         running.listening.join(timeout=10)  # before `owner` closes the pipe that it reads
         running.out.close()
+
+
+@contextmanager
+def _running(
+    arguments: Sequence[str], bones: Skeleton, *, objects: Path | None = None, stdin: int | None = None
+) -> Iterator[Running]:
+    """A git process that reads a repository. Raises RepositoryError when it fails."""
+    with started(bones.command(arguments, objects), bones.folder, stdin=stdin) as running:
+        fcntl.fcntl(running.out, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
+        yield running
+        if running.process.wait() != 0:
+            raise _failure(running, bones, str(objects or arguments[0].partition("=")[2]))
+
+
+def _failure(running: Running, bones: Skeleton, hidden: str) -> RepositoryError:
+    """Why git ended, in one printable line without the folder's name."""
+    if running.timed_out:
+        return RepositoryError("timeout", f"git was ended after {bones.timeout_s} s ([extract] git_timeout_s)")
+    line = running.said().replace(hidden, "").strip().split("\n")[0]
+    return RepositoryError("corrupt", printable(line or f"git ended with status {running.process.wait()}"))
+
+
+def printable(line: str) -> str:
+    """The line's first 200 characters; what a terminal could obey is a question mark."""
+    return "".join(c if c.isprintable() else "?" for c in line)[:200]

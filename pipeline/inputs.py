@@ -12,8 +12,10 @@ from pipeline import parquet, storage
 from pipeline.errors import CorpusError, WorkspaceError
 from pipeline.units import Unit, units
 from pipeline.workspace import Workspace
+from schemas.repositories import READ
 
 SUPERSEDED, NOT_LISTED = "superseded", "not_listed"
+FINAL = ("legal", "renamed_to")  # codes after which what was read before does not count
 MAX_BUGS, MAX_BUG_FRACTION = 3, 0.005  # of repositories: what a run shrugs off, and from where it stops
 
 
@@ -47,10 +49,7 @@ def gather(workspace: Workspace) -> tuple[Inputs, pl.DataFrame]:
         raise WorkspaceError(f"{workspace.root}: nothing extracted yet; run `stackyard extract` first")
     commits = {unit: unit.commit() for unit in committed}
     outcomes = pl.concat([_outcomes(unit) for unit in committed])
-    newest = pl.col("unit_id").eq(pl.col("unit_id").filter(pl.col("outcome") != "failed").max()).over("repo_key")
-    last = pl.col("unit_id").eq(pl.col("unit_id").max()).over("repo_key")
-    good = pl.col("outcome").ne("failed").any().over("repo_key")
-    outcomes = outcomes.with_columns(counts=pl.when(good).then(newest.fill_null(False)).otherwise(last))
+    outcomes = outcomes.with_columns(counts=_counts().over("repo_key"))
     listed = parquet.read_frame(workspace.repositories / "repositories.parquet")
     wanted = pl.col("repo_key").is_in(listed.filter(pl.col("excluded").is_null())["repo_key"].implode())
     reason = pl.when(~wanted).then(pl.lit(NOT_LISTED)).when(~pl.col("counts")).then(pl.lit(SUPERSEDED))
@@ -66,6 +65,14 @@ def gather(workspace: Workspace) -> tuple[Inputs, pl.DataFrame]:
         storage.digest([{unit.name: commit["files"] for unit, commit in commits.items()}, named]), starts, passed_over
     )
     return inputs, _with_pending(listed, outcomes.filter(pl.col("reason").is_null()))
+
+
+def _counts() -> pl.Expr:
+    """Of the outcomes of one repository the one that counts: the newest that was read, unless a newer one says that it
+    must not be used any more; the newest of all when it never was read."""
+    final = pl.col("code").is_in(FINAL).fill_null(False)
+    usable = pl.col("unit_id").filter(pl.col("outcome").is_in(READ) | final).max()
+    return pl.col("unit_id") == pl.coalesce(usable, pl.col("unit_id").max())
 
 
 def _outcomes(unit: Unit) -> pl.DataFrame:
@@ -86,7 +93,9 @@ def _with_pending(listed: pl.DataFrame, outcomes: pl.DataFrame) -> pl.DataFrame:
         outcome=pl.lit("excluded"), code=pl.col("excluded"), detail=pl.col("excluded_detail")
     )
     everything = pl.concat([wanted, others], how="diagonal").drop("excluded", "excluded_detail")
-    return everything.with_columns(pl.col("outcome").fill_null("pending")).sort("repo_key", "outcome", "location")
+    return everything.with_columns(pl.col("outcome").fill_null("pending")).sort(
+        "repo_key", "outcome", "location", "url", maintain_order=True
+    )
 
 
 def write(path: Path, inputs: Inputs) -> None:
@@ -132,6 +141,17 @@ def check_complete(repositories: pl.DataFrame) -> None:
             f"release: {pending} of {repositories.height} repositories are not extracted yet; run `stackyard extract`, "
             "or release what is there with --partial"
         )
+
+
+def renames(workspace: Workspace) -> list[tuple[str, str]]:
+    """repo_key and new repo_name of the repositories that their forge redirected, oldest first."""
+    committed = [unit for unit in units(workspace) if unit.committed]
+    found = [_outcomes(unit) for unit in committed if unit.commit()["repositories"]["excluded"]]
+    return [
+        (key, repo_name)
+        for frame in found
+        for key, repo_name in frame.filter(pl.col("code") == "renamed_to").select("repo_key", "detail").iter_rows()
+    ]
 
 
 def check_bugs(workspace: Workspace) -> None:

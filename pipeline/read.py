@@ -2,12 +2,11 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 from filters.paths import bad_path, binary_by_name, display_path, secret_by_name
 from pipeline import git
 from pipeline.config import Extract
-from pipeline.git import Entry, Skeleton
+from pipeline.git import Entry, Skeleton, Snapshot
 
 BATCH_BYTES = 8 << 20
 BATCH_FILES = 4_096
@@ -27,8 +26,11 @@ class Batch:
     reasons: list[str | None]
 
 
-def unread_reason(entry: Entry, max_file_bytes: int) -> str | None:
-    """Why the entry's content is not read; None when it is. Final: a release cannot bring it back."""
+def unread_reason(entry: Entry, max_file_bytes: int, fetched: bool) -> str | None:
+    """Why the entry's content is not read; None when it is. Final: a release cannot bring it back.
+
+    `fetched`: large blobs were left out, so one that is not there is one of them.
+    """
     if entry.mode == SYMLINK:
         return "symlink"
     if entry.mode == SUBMODULE:
@@ -38,26 +40,35 @@ def unread_reason(entry: Entry, max_file_bytes: int) -> str | None:
     path = display_path(entry.path)
     if secret_by_name(path):
         return "secret_name"
-    if entry.size is None:
+    if entry.size is None and not fetched:
         return "missing_blob"
     if binary_by_name(path):
         return "binary"
-    return "too_large" if entry.size > max_file_bytes else None
+    return "too_large" if entry.size is None or entry.size > max_file_bytes else None
 
 
 def read_files(
-    folder: Path, host: str, repo_name: str, repository_index: int, bones: Skeleton, limits: Extract
+    snapshot: Snapshot,
+    host: str,
+    repo_name: str,
+    repository_index: int,
+    bones: Skeleton,
+    limits: Extract,
+    *,
+    fetched: bool,
 ) -> Iterator[Batch]:
-    """The repository's entries in git's order, in batches of about BATCH_BYTES; none when it has no commit.
+    """The repository's entries in git's order, in batches of about BATCH_BYTES.
 
     Raises RepositoryError.
     """
-    snapshot = git.open_snapshot(folder, bones)
-    if snapshot is None:
-        return
     listed = git.list_entries(snapshot, bones, limits.max_files_per_repository)
     entries = [entry for entry in listed if entry.mode != git.TREE]
-    reasons = [unread_reason(entry, limits.max_file_bytes) for entry in entries]
+    reasons = [unread_reason(entry, limits.max_file_bytes, fetched) for entry in entries]
+    if fetched:  # the size of what a server left out is not known, so it is not told where another sent it
+        entries = [
+            entry._replace(size=None) if entry.size is None or entry.size > limits.max_file_bytes else entry
+            for entry in entries
+        ]
     wanted = [entry.content_id for entry, reason in zip(entries, reasons, strict=True) if reason is None]
     trees = [entry.content_id for entry in listed if entry.mode == git.TREE]
     blobs = git.read_objects(snapshot, trees + wanted, bones)

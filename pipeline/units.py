@@ -18,9 +18,11 @@ import pyarrow.parquet as pq
 from pipeline import parquet, storage
 from pipeline.errors import UnitError
 from pipeline.workspace import Workspace
+from schemas.repositories import PLANNED
 
 MIN_UNITS = 64  # every worker of a small machine or cluster always has some
 COMMITTED = {"files", "repositories", "rows", "bugs"}  # what readers of a commit ask for
+FETCHED_BYTES = 500_000  # of a repository of unknown size: the median of four that were measured at depth 1 is 4 MB
 REPOSITORIES_PER_UNIT = 200  # so that a killed worker loses minutes
 
 
@@ -102,19 +104,17 @@ def read_list(workspace: Workspace) -> pa.Table:
     return parquet.read(workspace.repositories / "repositories.parquet")
 
 
-def plan_generation(workspace: Workspace, large_bytes: int, limit: int | None = None) -> None:
-    """A new generation for the listed repositories that no generation has, if there are any.
+def unplanned(workspace: Workspace, limit: int | None = None) -> pa.Table:
+    """The listed repositories that no generation has, as PLANNED.
 
     `limit`: at most so many repositories over all generations, in the order of their hashes.
     """
     listed = read_list(workspace)
     wanted = listed.filter(pc.is_null(listed["excluded"])).drop_columns(["excluded", "excluded_detail"])
+    wanted = wanted.append_column(PLANNED.field("known_commit_id"), pa.nulls(wanted.num_rows, pa.string()))
     planned = planned_keys(workspace)
     waiting = wanted.filter(pc.invert(pc.is_in(wanted["repo_key"], value_set=planned)))
-    if limit is not None:
-        waiting = _first_by_hash(waiting, max(0, limit - len(planned)))
-    if waiting.num_rows:
-        _write_generation(workspace, waiting, large_bytes)
+    return waiting if limit is None else _first_by_hash(waiting, max(0, limit - len(planned)))
 
 
 def planned_keys(workspace: Workspace) -> pa.Array:
@@ -128,8 +128,11 @@ def _first_by_hash(repositories: pa.Table, count: int) -> pa.Table:
     return repositories.take(pa.array(sorted(order[:count]), pa.int64()))
 
 
-def _write_generation(workspace: Workspace, repositories: pa.Table, large_bytes: int) -> None:
-    """The lists of the units, then the generation's own file, which makes them count."""
+def write_generation(workspace: Workspace, repositories: pa.Table, large_bytes: int) -> None:
+    """A new generation for these repositories, rows of PLANNED: the lists of its units, then its own file, which makes
+    them count; no generation for no repository."""
+    if not repositories.num_rows:
+        return
     generation = max(generations(workspace), default=0) + 1
     numbers = _unit_numbers(workspace, repositories, large_bytes)
     for number in np.unique(numbers).tolist():
@@ -149,10 +152,10 @@ def _unit_numbers(workspace: Workspace, repositories: pa.Table, large_bytes: int
     return numbers
 
 
-def object_bytes(unit: Unit) -> int:
-    """Size of the unit's repositories, as far as it is known."""
+def expected_bytes(unit: Unit) -> int:
+    """Size of the unit's repositories as far as it is known, and a guess for those to be fetched."""
     sizes = parquet.read(unit.path("list.parquet"), ["object_bytes"])["object_bytes"]
-    return int(pc.sum(sizes).as_py() or 0)
+    return int(pc.sum(pc.fill_null(sizes, FETCHED_BYTES)).as_py() or 0)
 
 
 def check(unit: Unit) -> None:

@@ -12,7 +12,7 @@ from pipeline import storage
 from pipeline.config import Config
 from pipeline.errors import WorkspaceError
 
-LAYOUT = 2  # of units, their columns and the stages of a release: another one is for another version
+LAYOUT = 3  # of units, their columns and the stages of a release: another one is for another version
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,16 @@ class Workspace:
     def work(self) -> Path:
         """What can be computed again: labels, networks, decisions, spilled runs."""
         return self.root / "work"
+
+    @property
+    def fetched(self) -> Path:
+        """What was fetched for units that are not committed yet."""
+        return self.root / "fetched"
+
+    @property
+    def hosts(self) -> Path:
+        """What the answers of each host taught, for all workers of this machine."""
+        return self.journal / "hosts"
 
     @property
     def journal(self) -> Path:

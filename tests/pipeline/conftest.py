@@ -141,7 +141,7 @@ def run(
     """list, extract and release; the release's folder."""
     engine = Engine(workers, beam_options)
     with opened(workspace, config) as space:
-        stages.list_names(space, config)
+        stages.list_names(space, config, engine)
         stages.extract(space, config, engine, limit)
         stages.release(space, config, engine, partial=limit is not None)
     return space.release
@@ -149,9 +149,10 @@ def run(
 
 def extract(workspace: Path, config: Config, workers: int = 1) -> Workspace:
     """list and extract."""
+    engine = Engine(workers)
     with opened(workspace, config) as space:
-        stages.list_names(space, config)
-        stages.extract(space, config, Engine(workers))
+        stages.list_names(space, config, engine)
+        stages.extract(space, config, engine)
     return space
 
 

@@ -156,7 +156,7 @@ CONFIGURATIONS = {
     ),
     "two kinds in a source": (
         f'{SOURCE}names = ["n.txt"]\n',
-        r"c\.toml:1: source: needs exactly one of directories and names",
+        r"c\.toml:1: source: needs exactly one of directories, names and gharchive",
     ),
     "nothing left to train on": (
         f"{SOURCE}[split]\nvalidation_fraction = 0.4\ntest_fraction = 0.6\n",
@@ -166,7 +166,7 @@ CONFIGURATIONS = {
     "missing folder": ('[[source]]\ndirectories = ["gone"]\n', r"source: directories: 'gone': no such folder"),
     "empty folder": ('[[source]]\ndirectories = ["empty"]\n', r"source: no repository found"),
     "folder without repositories": ('[[source]]\ndirectories = ["texts"]\n', r"source: no repository found"),
-    "bad line among names": ('[[source]]\nnames = ["n.txt"]\n', r"source: names: n\.txt:3: 'no owner': must be owner/"),
+    "only bad lines": ('[[source]]\nnames = ["bad.txt"]\n', r"source: names: bad\.txt:1: 'no owner': must be owner/"),
     "missing names": ('[[source]]\nnames = ["gone.txt"]\n', r"source: names: gone\.txt: cannot be read \(No such file"),
 }
 
@@ -175,7 +175,7 @@ CONFIGURATIONS = {
 def test_a_wrong_configuration_is_told(folder: Path, name: str) -> None:
     content, expected = CONFIGURATIONS[name]
     (folder / "c.toml").write_bytes(content if isinstance(content, bytes) else content.encode())
-    (folder / "n.txt").write_text("# names\na/b\nno owner\n")
+    (folder / "bad.txt").write_text("no owner\n")
     (folder / "empty").mkdir()
     (folder / "texts/inner").mkdir(parents=True)
     (folder / "texts/inner/HEAD").write_text("a text\n")
@@ -261,10 +261,13 @@ def test_a_language_that_is_none_is_told(folder: Path) -> None:
 
 def test_when_no_repository_can_be_read_nothing_is_released(folder: Path) -> None:
     (folder / "names.txt").write_text("owner/name\n")
-    (folder / "c.toml").write_text('[[source]]\nnames = ["names.txt"]\n')
+    (folder / "c.toml").write_text(
+        '[[source]]\nnames = ["names.txt"]\nhost = "git.test"\n[fetch]\nattempts = 1\n'
+        '[fetch.hosts."git.test"]\nurl = "http://127.0.0.1:9"\n'
+    )
     told = problem(stackyard(folder, "run", "c.toml"), 1)
     assert told.startswith(
-        "stackyard: release: all 1 repositories failed; the first, github.com/owner/name: not_fetched:"
+        "stackyard: release: all 1 repositories failed; the first, git.test/owner/name: bad_addr: 127.0.0.1 is at"
     )
     assert not (folder / "workspace/release").exists()
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from filters.rules import PRESETS, RULES
-from pipeline.config import SECTIONS, Config, Source, default_file, load, resolved_rules
+from pipeline.config import SECTIONS, Config, Host, Source, default_file, load, resolved_rules
 from pipeline.errors import ConfigError
 
 SOURCE = '[[source]]\ndirectories = ["mirrors"]\n'  # two lines
@@ -54,13 +54,30 @@ def test_the_default_file_has_every_section(written: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("section", [name for name in SECTIONS if name != "source"])
 def test_the_default_file_says_what_the_model_says(written: dict[str, Any], section: str) -> None:
-    assert written[section] == SECTIONS[section]().model_dump()
+    defaults = SECTIONS[section]().model_dump()
+    defaults.pop("hosts", None)  # of forges, of which there is only an example
+    assert written[section] == defaults
 
 
 def test_the_default_source_has_the_defaults_beside_its_folder(written: dict[str, Any]) -> None:
     (source,) = written["source"]
     defaults = Source(directories=["mirrors"]).model_dump()
-    assert source == {name: value for name, value in defaults.items() if name != "names"}
+    assert list(source) == ["directories", "include", "exclude", "languages", "rights"]
+    assert source == {name: defaults[name] for name in source}
+
+
+def test_every_other_key_of_a_source_or_a_host_is_shown_in_a_comment() -> None:
+    shown = {found[1] for found in re.finditer(r"^# (\w+) = ", default_file().read_text(), re.MULTILINE)}
+    written = {"directories", "include", "exclude", "languages", "rights"}
+    assert shown == {*Source.model_fields, *Host.model_fields} - written
+
+
+def test_the_examples_in_comments_are_right(tmp_path: Path) -> None:
+    text = re.sub(r"^# (\[|\w+ = )", r"\1", default_file().read_text(), flags=re.MULTILINE)
+    (tmp_path / "c.toml").write_text(text)
+    config = load(tmp_path / "c.toml")
+    assert [bool(source.gharchive) for source in config.source] == [False, False, True]
+    assert list(config.fetch.hosts) == ["git.example.com"]
 
 
 def test_the_default_file_has_the_rules_in_their_order(written: dict[str, Any]) -> None:
@@ -199,9 +216,12 @@ WRONG = [
     (SOURCE + "[rules.preset]\n", "c.toml:3: rules.preset: {} is no preset; there are: "),
     ("rules = 3\n" + SOURCE, "c.toml:1: rules: "),
     ("source = []\n", "c.toml:1: source: "),
-    ("[[source]]\n", "c.toml:1: source: needs exactly one of directories and names"),
-    (SOURCE + 'names = ["n.txt"]\n', "c.toml:1: source: needs exactly one of directories and names"),
-    (SOURCE + SOURCE + 'names = ["n.txt"]\n', "c.toml:3: source: needs exactly one of directories and names"),
+    ("[[source]]\n", "c.toml:1: source: needs exactly one of directories, names and gharchive"),
+    (SOURCE + 'names = ["n.txt"]\n', "c.toml:1: source: needs exactly one of directories, names and gharchive"),
+    (
+        SOURCE + SOURCE + 'names = ["n.txt"]\n',
+        "c.toml:3: source: needs exactly one of directories, names and gharchive",
+    ),
     (SOURCE + SOURCE + "includ = []\n", "c.toml:5: source.includ: no such key; did you mean `include`?"),
     (SOURCE + '[[source]]\ndirectories = "x"\n', "c.toml:4: source.directories: "),
     (
@@ -220,6 +240,12 @@ WRONG = [
         SOURCE + '[license]\nnot_permissive = ["Apache-3.0"]\n',
         "c.toml:4: license.not_permissive: 'Apache-3.0' is no SPDX id and matches none; did you mean `Apache-2.0`?",
     ),
+    (SOURCE + "min_stars = 1\n", "c.toml:1: source: min_stars needs a source with gharchive"),
+    (
+        SOURCE + '[fetch.hosts."git.x"]\nurls = "https://git.x"\n',
+        "c.toml:4: fetch.hosts.git.x.urls: no such key; did you mean `url`?",
+    ),
+    (SOURCE + '[fetch.hosts."git.x"]\nurl = "ssh://git.x"\n', "c.toml:4: fetch.hosts.git.x.url: "),
     (SOURCE + '[release]\nversion = "1"\n', "c.toml:4: release.version: "),
     ('folder = "x"\n' + SOURCE, "c.toml: `folder` is not a key"),
     (SOURCE + "[extract]\n[extract]\n", "c.toml: not TOML: "),

@@ -5,6 +5,7 @@ import hashlib
 import os
 import subprocess
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,12 +26,12 @@ from examples.demo_corpus import (
 )
 from pipeline import corpus as story
 from pipeline import git, units
-from pipeline.config import Config, Extract, Source
+from pipeline.config import Config, Extract, Fetch, Source
 from pipeline.engine import Engine
 from pipeline.errors import ConfigError, RepositoryError
 from pipeline.extract import ExtractUnit
 from pipeline.read import Batch, read_files
-from pipeline.sources import list_repositories
+from pipeline.sources.listing import list_repositories
 from pipeline.workspace import Workspace
 
 
@@ -109,10 +110,16 @@ def listing(folder: Path) -> dict[str, tuple[Any, ...]]:
     }
 
 
+def batches(folder: Path, bones: git.Skeleton, limits: Extract) -> Iterator[Batch]:
+    """The repository's batches; none when it has no commit."""
+    if snapshot := git.open_snapshot(folder, bones):
+        yield from read_files(snapshot, "local", "owner/name", 0, bones, limits, fetched=False)
+
+
 def read(folder: Path, timeout_s: int = 60, **limits: int) -> list[Batch]:
     """The repository's batches."""
     with git.skeleton(timeout_s) as bones:
-        return list(read_files(folder, "local", "owner/name", 0, bones, Extract(**limits)))
+        return list(batches(folder, bones, Extract(**limits)))
 
 
 def texts(folder: Path) -> dict[bytes, bytes | None]:
@@ -380,13 +387,13 @@ def test_a_git_that_hangs_is_ended(command: str, tmp_path: Path, monkeypatch: py
 def test_no_git_process_is_left(folder: Path) -> None:
     with git.skeleton(60) as bones:
         for repository in sorted((folder / "demo/made").iterdir()):
-            batches = read_files(repository, "local", "owner/name", 0, bones, Extract())
+            reading = batches(repository, bones, Extract())
             try:
-                next(batches, None)
+                next(reading, None)
             except RepositoryError:
                 continue
             finally:
-                batches.close()  # type: ignore[attr-defined]  # a reader that stops in the middle
+                reading.close()  # type: ignore[attr-defined]  # a reader that stops in the middle
         snapshot = git.open_snapshot(folder / "demo/made/large-binary.git", bones)
         assert snapshot
         large = next(e for e in git.list_entries(snapshot, bones, 100) if e.path == b"noise.bin")
@@ -417,7 +424,7 @@ def test_the_same_unit_twice_is_the_same_bytes(folder: Path, workspace: Workspac
     target = units.Unit.of(again, unit.id)
     target.path("list.parquet").parent.mkdir(parents=True)
     target.path("list.parquet").write_bytes(unit.path("list.parquet").read_bytes())
-    ExtractUnit(str(folder), again, Extract())(unit.id)
+    ExtractUnit(str(folder), again, Extract(), Fetch())(unit.id)
     assert target.commit() == unit.commit()
     units.check(unit)
 

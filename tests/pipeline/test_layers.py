@@ -18,8 +18,8 @@ HEAVY = ("apache_beam", "polars", "pyarrow", "numpy", "numba", "pipeline.config"
 def modules(package: object) -> list[str]:
     """The package and its modules."""
     name, folder = package.__name__, Path(str(package.__file__)).parent  # type: ignore[attr-defined]
-    stems = sorted(path.stem for path in folder.glob("*.py") if not path.stem.startswith("__"))
-    return [name, *(f"{name}.{stem}" for stem in stems)]
+    paths = (path.relative_to(folder).with_suffix("") for path in folder.rglob("*.py"))
+    return [name, *sorted(f"{name}.{'.'.join(path.parts)}" for path in paths if not path.stem.startswith("__"))]
 
 
 def loaded_after(code: str) -> set[str]:

@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 
 from examples.demo_corpus import source, write_repository
 from pipeline import blocks, inputs, units
-from pipeline.config import Config, Extract, Source, Split
+from pipeline.config import Config, Extract, Fetch, Source, Split
 from pipeline.extract import ExtractUnit
 from pipeline.networks import ALL_PAIRS, HELD, MIN_SHARED_TEXTS, SPLITS, CountShared, HeldTexts, assign_splits
 from pipeline.run import folders
-from pipeline.sources import list_repositories
+from pipeline.sources.listing import list_repositories
 from pipeline.workspace import Workspace
 
 PARTITIONS = 4
@@ -209,9 +209,9 @@ def test_only_distinct_texts_that_are_not_empty_are_evidence(tmp_path: Path) -> 
     workspace = Workspace(tmp_path / "workspace")
     config = Config(folder=tmp_path, source=[Source(directories=["mirrors"])])
     units.write_list(workspace, list_repositories(config))
-    units.plan_generation(workspace, large_bytes=1 << 40)
+    units.write_generation(workspace, units.unplanned(workspace), large_bytes=1 << 40)
     for unit in units.units(workspace):
-        ExtractUnit(str(tmp_path), workspace, Extract())(unit.id)
+        ExtractUnit(str(tmp_path), workspace, Extract(), Fetch())(unit.id)
     known, _ = inputs.gather(workspace)
     places = folders(workspace, config, known.digest)
     inputs.write(places.inputs, known)

@@ -20,7 +20,7 @@ from filters.language import slug
 from pipeline import corpus
 from pipeline.config import Config, Release, Source, Split
 from pipeline.engine import Engine
-from pipeline.sources import list_repositories
+from pipeline.sources.listing import list_repositories
 from pipeline.verify import verify_release
 from pipeline.workspace import Workspace
 from schemas.release import CLUSTERS, LEDGER, ROWS
@@ -66,7 +66,7 @@ def sources(folder: Path) -> dict[str, Any]:
 def released(folder: Path, config: Config) -> Path:
     """A release of the configuration, in a workspace beside its sources."""
     workspace, engine = Workspace(folder / "workspace"), Engine(1)
-    corpus.list_names(workspace, config)
+    corpus.list_names(workspace, config, engine)
     corpus.extract(workspace, config, engine)
     corpus.release(workspace, config, engine)
     return workspace.release

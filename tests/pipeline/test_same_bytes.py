@@ -100,9 +100,9 @@ def test_two_processes_write_what_one_writes(
 def test_doing_everything_twice_gives_the_same(config: Config, expected: dict[str, str], tmp_path: Path) -> None:
     engine = Engine(1, ["--direct_runner_bundle_repeat=1"])
     with opened(tmp_path / "workspace", config) as space:
-        stages.list_names(space, config)
-        units.plan_generation(space, config.extract.large_repository_bytes)
-        work = ExtractUnit(str(config.folder), space, config.extract, skip_committed=False)
+        stages.list_names(space, config, engine)
+        units.write_generation(space, units.unplanned(space), config.extract.large_repository_bytes)
+        work = ExtractUnit(str(config.folder), space, config.extract, config.fetch, skip_committed=False)
         planned = [unit.id for unit in units.units(space)]
         engine.run("extract", lambda pipeline: pipeline | ForEach(planned, work))
         stages.release(space, config, engine, skip_committed=False)

@@ -10,9 +10,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from examples.demo_corpus import init_repository, run_git, source, write_repository, write_worktree
-from pipeline.config import Config, Source
+from pipeline.config import Config, Fetch, Host, OptOut, Source
 from pipeline.errors import ConfigError
-from pipeline.sources import list_repositories
+from pipeline.sources.listing import follow_renames, list_repositories
 from schemas.repositories import LISTED
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -59,7 +59,7 @@ NAMED = [
     ("https://github.com/owner/name/", "github.com", "owner/name", None),
     ("https://GitHub.com/owner/name.git", "github.com", "owner/name", None),
     (f"https://gitlab.com/group/sub/name@{COMMIT}", "gitlab.com", "group/sub/name", COMMIT),
-    ("http://git.example.org:8080/Team/Name", "git.example.org:8080", "Team/Name", None),
+    ("https://git.example.org/Team/Name", "git.example.org", "Team/Name", None),
 ]
 
 
@@ -107,35 +107,68 @@ BAD_NAMES = [
     "owner/name@main",
     f"owner/name@{COMMIT.upper()}",
     f"owner/name@{COMMIT[:12]}",
+    "owner/..",
+    "../name",
+    "owner/n\u00e4me",
+    "owner/name/tree/main",  # a page of github.com
     "git@github.com:owner/name.git",
     "ssh://git@github.com/owner/name",
+    "ssh://-oProxyCommand=touch%20PWNED/x",
+    "ext::sh -c touch% PWNED",
+    " ext::sh -c touch% PWNED",
+    "EXT::sh -c touch% PWNED",
+    "ext://sh",
+    "fd::17",
     "file:///etc/passwd",
+    "/etc/passwd",
+    "--upload-pack=touch PWNED",
     "https://",
+    "https://user:secret@github.com/owner/name",
+    "https://github.com:8443/owner/name",
+    "https://github.com/owner/name?a=b",
+    "https://github.com/owner/name#readme",
+    "https://[::1]/owner/name",
+    "https://[::ffff:127.0.0.1]/owner/name",
+    "https://127.0.0.1/owner/name",
+    "http://2130706433/owner/name",
+    "https://0x7f.1/owner/name",
+    "https://localhost/../owner/name",
+    "http://github.com/owner/name",
     "/owner/name",
     "owner//name",
+    "https://github.com/[",
 ]
 
 
 @pytest.mark.parametrize("name", BAD_NAMES)
-def test_a_bad_name_is_told_with_its_file_and_line(tmp_path: Path, name: str) -> None:
+def test_a_bad_name_is_excluded_with_its_file_and_line(tmp_path: Path, name: str) -> None:
     (tmp_path / "names.txt").write_text(f"# first\nowner/good\n{name}\n")
-    told = complaint(tmp_path, names=["names.txt"])
-    assert f"{tmp_path / 'names.txt'}:3: {name!r}" in told
+    bad, good = sorted(listed(tmp_path, {"names": ["names.txt"]}), key=lambda row: row["excluded"] is None)
+    assert (good["repo_name"], good["excluded"]) == ("owner/good", None)
+    assert (bad["host"], bad["excluded"], bad["url"], bad["location"]) == ("invalid", "bad_url", None, None)
+    assert bad["excluded_detail"].startswith("names.txt:3: ")
 
 
-def test_a_bad_name_in_csv_and_parquet_is_told_with_its_row(tmp_path: Path) -> None:
-    (tmp_path / "names.csv").write_text("name\na/b\nbad\n")
-    pq.write_table(pa.table({"name": ["a/b", "bad"]}), tmp_path / "names.parquet")
-    assert "names.csv:3: 'bad'" in complaint(tmp_path, names=["names.csv"])
-    assert "names.parquet:2: 'bad'" in complaint(tmp_path, names=["names.parquet"])
+def test_hosts_that_are_configured_may_be_numbers_and_speak_http(tmp_path: Path) -> None:
+    (tmp_path / "names.txt").write_text("http://127.0.0.1:8080/owner/name\nhttps://git.local/a/b/c.git\n")
+    fetch = Fetch(hosts={"127.0.0.1:8080": Host(url="http://127.0.0.1:8080"), "git.local": Host()})
+    table = list_repositories(Config(folder=tmp_path, source=[Source(names=["names.txt"])], fetch=fetch))
+    assert table["repo_key"].to_pylist() == ["127.0.0.1:8080/owner/name", "git.local/a/b/c"]
+    assert table["excluded"].to_pylist() == [None, None]
+
+
+def test_only_bad_names_are_an_error(tmp_path: Path) -> None:
+    (tmp_path / "names.csv").write_text("name\nbad\nworse\n")
+    assert "names.csv:2: 'bad'" in complaint(tmp_path, names=["names.csv"])
 
 
 def test_a_missing_name_in_csv_and_parquet_is_told_with_its_row(tmp_path: Path) -> None:
     (tmp_path / "names.csv").write_text("stars,name\n7,a/b\n7\n")
     pq.write_table(pa.table({"name": ["a/b", None]}), tmp_path / "names.parquet")
     pq.write_table(pa.table({"name": [1, 2]}), tmp_path / "numbers.parquet")
-    assert "names.csv:3: " in complaint(tmp_path, names=["names.csv"])
-    assert "names.parquet:2: " in complaint(tmp_path, names=["names.parquet"])
+    for name in ("names.csv:3", "names.parquet:2"):
+        rows = listed(tmp_path, {"names": [name.partition(":")[0]]})
+        assert [row["excluded_detail"][: len(name)] for row in rows if row["excluded"]] == [name]
     assert "numbers.parquet:1: " in complaint(tmp_path, names=["numbers.parquet"])
 
 
@@ -145,8 +178,8 @@ def test_a_missing_name_in_csv_and_parquet_is_told_with_its_row(tmp_path: Path) 
         ("gone.txt", None, "cannot be read"),
         ("names.json", b"[]", "must be a .txt, .csv or .parquet file"),
         ("names.txt", b"caf\xe9/name\n", "damaged"),
-        ("names.csv", b"owner,stars\na,1\n", "no column repo_name, name or repository"),
-        ("names.csv", b"", "no column repo_name, name or repository"),
+        ("names.csv", b"owner,stars\na,1\n", "no column repo_name, name, repository or url"),
+        ("names.csv", b"", "no column repo_name, name, repository or url"),
         ("names.parquet", b"PAR1 and no more", "damaged"),
         ("empty.txt", b"# nothing\n", "no repository found"),
     ],
@@ -287,6 +320,83 @@ def test_of_two_folders_with_one_name_the_first_source_counts(mirrors: Path) -> 
         (0, "mirrors/one/owner/name.git", None),
         (1, "mirrors/two/owner/name.git", "duplicate_of"),
     ]
+
+
+OPT_OUTS = [
+    ("other", set()),
+    ("owner", {"owner/one", "owner/two"}),
+    ("OWNER/One", {"owner/one"}),
+    ("https://github.com/owner/one.git", {"owner/one"}),
+    ("github.com/owner", {"owner/one", "owner/two"}),
+    ("https://gitlab.com/owner/one", set()),
+    ("group/sub/", {"group/sub/deep"}),
+    ("# owner\nown\nowner/on", set()),
+]
+
+
+@pytest.mark.parametrize(("lines", "expected"), OPT_OUTS)
+def test_who_opted_out_is_excluded(tmp_path: Path, lines: str, expected: set[str]) -> None:
+    (tmp_path / "names.txt").write_text("owner/one\nowner/two\nowner2/one\nhttps://gitlab.com/group/sub/deep\n")
+    (tmp_path / "out.txt").write_text(f"# a comment\n{lines}  # why\n")
+    config = Config(folder=tmp_path, source=[Source(names=["names.txt"])], opt_out=OptOut(files=["out.txt"]))
+    rows = list_repositories(config).to_pylist()
+    assert {row["repo_name"] for row in rows if row["excluded"] == "opt_out"} == expected
+    assert len(rows) == 4
+
+
+def test_an_opt_out_list_that_cannot_be_read_stops_the_listing(tmp_path: Path) -> None:
+    (tmp_path / "names.txt").write_text("owner/one\n")
+    config = Config(folder=tmp_path, source=[Source(names=["names.txt"])], opt_out=OptOut(files=["gone.txt"]))
+    with pytest.raises(ConfigError, match=r"opt_out: files: .*gone\.txt: cannot be read"):
+        list_repositories(config)
+
+
+# New names
+
+
+def follow(folder: Path, names: str, *renames: tuple[str, str], **given: Any) -> list[dict[str, Any]]:
+    (folder / "names.txt").write_text(names)
+    config = Config(folder=folder, source=[Source(names=["names.txt"], **given.pop("source", {}))], **given)
+    rows: list[dict[str, Any]] = list_repositories(config, renames=renames).to_pylist()
+    assert list_repositories(config).equals(follow_renames(list_repositories(config), (), config))
+    assert follow_renames(list_repositories(config), renames, config).to_pylist() == rows
+    return rows
+
+
+def test_a_new_name_is_listed_in_the_place_of_the_old(tmp_path: Path) -> None:
+    rows = follow(tmp_path, "a/old\n", ("github.com/a/old", "b/New"))
+    assert [(row["repo_key"], row["repo_name"], row["url"]) for row in rows] == [
+        ("github.com/a/old", "a/old", "https://github.com/a/old.git"),
+        ("github.com/b/new", "b/New", "https://github.com/b/New.git"),
+    ]
+
+
+def test_a_new_name_that_is_listed_already_stays_one(tmp_path: Path) -> None:
+    rows = follow(tmp_path, "a/old\nb/new\n", ("github.com/a/old", "b/new"), ("github.com/b/new", "a/old"))
+    assert [row["repo_name"] for row in rows] == ["a/old", "b/new"]
+
+
+def test_renames_are_followed_three_times(tmp_path: Path) -> None:
+    chain = [(f"github.com/a/{i}", f"a/{i + 1}") for i in range(9)]
+    assert [row["repo_name"] for row in follow(tmp_path, "a/0\n", *chain)] == ["a/0", "a/1", "a/2", "a/3"]
+
+
+def test_a_new_name_is_filtered_as_a_listed_one(tmp_path: Path) -> None:
+    (tmp_path / "out.txt").write_text("b\n")
+    rows = follow(
+        tmp_path,
+        "a/1\na/2\n",
+        ("github.com/a/1", "b/1"),
+        ("github.com/a/2", "c/2"),
+        source={"include": ["a/*"]},
+        opt_out=OptOut(files=["out.txt"]),
+    )
+    assert excluded(rows) == {
+        "a/1": (None, None),
+        "a/2": (None, None),
+        "b/1": ("opt_out", None),
+        "c/2": ("filter", "not in include"),
+    }
 
 
 def test_what_one_source_excludes_another_may_bring(tmp_path: Path) -> None:

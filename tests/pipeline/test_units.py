@@ -18,18 +18,18 @@ from hypothesis import strategies as st
 from examples.demo_corpus import MIT, source, write_repository
 from filters.minhash import shingle_hashes
 from pipeline import spill, storage, units
-from pipeline.config import Config, Extract, Source
+from pipeline.config import Config, Extract, Fetch, Source
 from pipeline.errors import UnitError
 from pipeline.extract import ExtractUnit
 from pipeline.git import Entry
 from pipeline.measure import Measured, measure
 from pipeline.read import Batch
-from pipeline.sources import list_repositories
+from pipeline.sources.listing import list_repositories
 from pipeline.spill import WITH_SIGNATURE, SortedRuns
 from pipeline.units import Unit, range_count, range_of
 from pipeline.workspace import Workspace
 from schemas.files import FILES
-from schemas.repositories import LISTED
+from schemas.repositories import EXTRACTED, LISTED
 
 # Ranges
 
@@ -87,7 +87,7 @@ NAMES = [f"owner/name-{i:02d}" for i in range(20)]
 def test_every_repository_is_in_the_unit_of_its_range(tmp_path: Path) -> None:
     workspace = Workspace(tmp_path)
     units.write_list(workspace, listed(*NAMES))
-    units.plan_generation(workspace, large_bytes=100)
+    units.write_generation(workspace, units.unplanned(workspace), large_bytes=100)
     found = members(workspace)
     assert sorted(itertools.chain(*found.values())) == NAMES
     for unit, names in found.items():
@@ -97,10 +97,10 @@ def test_every_repository_is_in_the_unit_of_its_range(tmp_path: Path) -> None:
 def test_new_names_make_a_new_generation_and_leave_the_old_alone(tmp_path: Path) -> None:
     workspace = Workspace(tmp_path)
     units.write_list(workspace, listed(*NAMES[:5]))
-    units.plan_generation(workspace, large_bytes=100)
+    units.write_generation(workspace, units.unplanned(workspace), large_bytes=100)
     first = members(workspace)
     units.write_list(workspace, listed(*NAMES))
-    units.plan_generation(workspace, large_bytes=100)
+    units.write_generation(workspace, units.unplanned(workspace), large_bytes=100)
     second = members(workspace)
     assert {name: second[name] for name in first} == first
     new = {name: found for name, found in second.items() if name not in first}
@@ -108,7 +108,7 @@ def test_new_names_make_a_new_generation_and_leave_the_old_alone(tmp_path: Path)
     assert sorted(itertools.chain(*new.values())) == NAMES[5:]
     numbers = {int(name[-5:]) for name in new}
     assert max(numbers) < 8, "the number of ranges stays what five names made it"
-    units.plan_generation(workspace, large_bytes=100)
+    units.write_generation(workspace, units.unplanned(workspace), large_bytes=100)
     assert members(workspace) == second, "nothing new, no generation"
 
 
@@ -117,7 +117,7 @@ def test_a_limit_takes_a_prefix_and_is_over_all_generations(tmp_path: Path) -> N
     units.write_list(workspace, listed(*NAMES))
     taken: list[set[str]] = []
     for limit in (3, 3, 7, None):
-        units.plan_generation(workspace, 100, limit)
+        units.write_generation(workspace, units.unplanned(workspace, limit), 100)
         taken.append(set(itertools.chain(*members(workspace).values())))
     assert [len(names) for names in taken] == [3, 3, 7, 20]
     assert taken[0] == taken[1] < taken[2] < taken[3]
@@ -129,7 +129,7 @@ def test_a_large_repository_is_alone_in_its_unit(tmp_path: Path) -> None:
     workspace = Workspace(tmp_path)
     large = listed(*NAMES[:2], object_bytes=101)
     units.write_list(workspace, pa.concat_tables([large, listed(*NAMES[2:], object_bytes=100)]))
-    units.plan_generation(workspace, large_bytes=100)
+    units.write_generation(workspace, units.unplanned(workspace), large_bytes=100)
     found = members(workspace)
     assert [found["g001/unit-00032"], found["g001/unit-00033"]] == [[NAMES[0]], [NAMES[1]]]
 
@@ -262,12 +262,12 @@ def unit(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Unit]:
     workspace = Workspace(folder / "workspace")
     units.write_list(workspace, list_repositories(config))
     storage.write_json(workspace.repositories / "ranges.json", {"ranges": 1})
-    units.plan_generation(workspace, large_bytes=1 << 40)
+    units.write_generation(workspace, units.unplanned(workspace), large_bytes=1 << 40)
     (unit,) = units.units(workspace)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(spill, "RUN_BYTES", 1)
         patch.setattr(spill, "LARGE_LANGUAGE_BYTES", 1_000)
-        ExtractUnit(str(folder), workspace, Extract())(unit.id)
+        ExtractUnit(str(folder), workspace, Extract(), Fetch())(unit.id)
     yield unit
 
 
@@ -291,7 +291,7 @@ def test_rows_of_a_unit_are_as_its_commit_says(unit: Unit) -> None:
     assert table.schema.equals(FILES)
     assert (table.num_rows, commit["rows"], commit["texts"]) == (12, 12, 11)
     assert commit["text_bytes"] == sum(len(text.encode()) for text in table["content"].to_pylist() if text)
-    assert commit["repositories"] == {"ok": 2, "empty": 0, "failed": 0}
+    assert commit["repositories"] == dict.fromkeys(EXTRACTED, 0) | {"ok": 2}
     units.check(unit)
 
 

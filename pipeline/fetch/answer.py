@@ -1,0 +1,128 @@
+"""What a failed fetch means: the server's status and headers first, git's words where there is none."""
+
+import re
+import signal
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import urljoin
+
+from pipeline.fetch.address import Address
+from pipeline.fetch.codes import FetchError
+from pipeline.fetch.hosts import retry_after_s
+from pipeline.git import printable
+from pipeline.sources.names import REPO_NAME
+
+MAX_TRACE_BYTES = 1 << 20  # a server may send headers without end
+HEADER = re.compile(rb"<= Recv header: (?:HTTP/[\d.]+ (\d{3})|([\w-]+): *([^\r\n]*))")
+FSCK = re.compile(r"error: object [0-9a-f]+: (\w+):")
+SIGNALS: dict[int, str] = {signal.SIGXCPU: "cpu", signal.SIGXFSZ: "too_big", signal.SIGKILL: "mem"}
+DIED = re.compile(r"died of signal (\d+)")
+STATUS_CODES = {
+    401: "private_or_missing",
+    403: "forbidden",
+    404: "gone",
+    410: "gone",
+    429: "rate_limited",
+    451: "legal",
+}
+# What git says, in the order in which it is looked for. From git 2.39, 2.47 and 2.55.
+WORDS = (
+    ("too_big", r"File too large"),
+    ("mem", r"[Oo]ut of memory|cannot allocate memory|mmap failed"),
+    ("slow", r"Operation too slow"),
+    ("unsupported", r"mismatched algorithms|dumb http transport|object format|unsupported"),
+    ("refused", r"Failed to connect|Could not connect|Connection refused|Couldn't connect"),
+    ("commit_not_found", r"not our ref|unadvertised object"),
+    ("corrupt_remote", r"remote: .*(fatal|error|aborting)|remote error|did not send all necessary objects"),
+)
+# Names in old or careless commits that harm nobody who checks nothing out.
+BENIGN = re.compile(
+    r"badFilemode|zeroPaddedFilemode|nullSha1|gitmodules\w*|gitattributes\w*|largePathname|(bad|missing|zeroPadded)"
+    r"(SpaceBefore)?(Date|DateOverflow|Email|EmailOverflow|Name|NameBeforeEmail|Timezone|TaggerEntry|TagName)\w*"
+    r"|missing(NameBefore|SpaceBefore)\w+"
+)
+
+
+class Answer(NamedTuple):
+    """The last response of a fetch; `status` is None when there was none."""
+
+    status: int | None
+    headers: dict[str, str]  # names in small letters
+
+
+def read_trace(path: Path) -> Answer:
+    """The last response in what GIT_TRACE_CURL wrote."""
+    status: int | None = None
+    headers: dict[str, str] = {}
+    if path.exists():
+        with path.open("rb") as file:
+            trace = file.read(MAX_TRACE_BYTES)
+        for match in HEADER.finditer(trace):
+            if match[1]:
+                status, headers = int(match[1]), {}
+            else:
+                headers[match[2].decode().lower()] = match[3].decode("utf-8", "replace")
+    return Answer(status, headers)
+
+
+def fsck_id(said: str) -> str | None:
+    """The message id of git's check, when that ended the fetch."""
+    found = FSCK.search(said)
+    return found[1] if found else None
+
+
+def failure(address: Address, answer: Answer, said: str, exit_status: int) -> FetchError:
+    """The error for a fetch that ended with a status other than 0; but for time-outs and full disks."""
+    retry_after = _retry_after_s(answer)
+    status = answer.status or 0
+    if 300 <= status < 400:
+        return redirected(address, answer.headers.get("location", ""))
+    if status >= 400:
+        code = STATUS_CODES.get(status, "server_error" if status >= 500 else "forbidden")
+        if status == 403 and "DMCA" in said:
+            code = "legal"
+        elif status == 403 and (retry_after or answer.headers.get("x-ratelimit-remaining") == "0"):
+            code = "rate_limited"
+        return FetchError(code, f"the server answered {status}", retry_after)
+    if check := fsck_id(said):
+        return FetchError("fsck_hostile", f"git's check of what was sent: {printable(check)}")
+    return FetchError(_code(said, exit_status), printable(_told(said)), retry_after)
+
+
+def _retry_after_s(answer: Answer) -> float | None:
+    """By the server's own clock, where it says what time it is."""
+    if "retry-after" not in answer.headers:
+        return None
+    try:
+        now = parsedate_to_datetime(answer.headers.get("date", ""))
+    except ValueError:
+        now = datetime.now(UTC)
+    return retry_after_s(answer.headers["retry-after"], now if now.tzinfo else now.replace(tzinfo=UTC))
+
+
+def _code(said: str, exit_status: int) -> str:
+    died = DIED.search(said)
+    ended_by = int(died[1]) if died else exit_status - 128  # `timeout` ends with 128 and the signal of git
+    return SIGNALS.get(ended_by) or next((code for code, words in WORDS if re.search(words, said)), "server_error")
+
+
+def _told(said: str) -> str:
+    """The line that says most: the first of git's own that is fatal, else the first."""
+    lines = [line for line in said.split("\n") if line.strip()]
+    fatal = [line for line in lines if line.startswith(("fatal: ", "error: "))]
+    return (fatal or lines or ["git said nothing"])[0]
+
+
+def redirected(address: Address, location: str) -> FetchError:
+    """`renamed_to` with the new owner/name, when that is on the same host; else `redirect_denied`."""
+    try:
+        target = urljoin(address.url + "/", location)
+    except ValueError:
+        return FetchError("redirect_denied", "redirected to no address")
+    path = target.removeprefix(address.base + "/").partition("?")[0].removesuffix("/info/refs").removesuffix(".git")
+    same = address.url.removeprefix(address.base + "/").removesuffix(".git")
+    if target.startswith(address.base + "/") and REPO_NAME.fullmatch(path) and path != same:
+        return FetchError("renamed_to", path)
+    return FetchError("redirect_denied", f"redirected to {printable(location)!r}")

@@ -1,0 +1,1 @@
+"""Where repositories come from: folders, lists of names, hours of GH Archive."""
