@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 
 from filters.pairs import Limits, limits
-from pipeline import blocks, inputs, ledger, manifest, parquet, plan, storage, units
+from pipeline import blocks, deaths, inputs, ledger, manifest, parquet, plan, storage, units
 from pipeline.again import to_read_again
 from pipeline.candidates import BANDED, ComparePairs, EmitBands, band_groups
 from pipeline.card import card, generated_digest
@@ -18,6 +18,7 @@ from pipeline.config import Config
 from pipeline.decide import ChooseKept, EmitCandidates, WriteDecisions, candidate_type
 from pipeline.distinct import HOLDER, EmitTexts, FirstHolders, WriteDistinct, distinct_count
 from pipeline.engine import Engine
+from pipeline.errors import WorkerDied
 from pipeline.extract import ExtractUnit
 from pipeline.groups import write_groups
 from pipeline.label import LabelUnit
@@ -66,9 +67,15 @@ def extract_planned(workspace: Workspace, config: Config, engine: Engine) -> Non
         return
     waiting = sorted(sizes, key=lambda unit: (-sizes[unit], unit))  # workers that take turns end together
     work = ExtractUnit(str(config.folder), workspace, config.extract, config.fetch)
+    # where a process died while it read, the work is given to processes that can be watched
+    parallel = sum(sizes.values()) > PARALLEL_OBJECT_BYTES or deaths.is_unexplained(workspace)
+    deaths.forget_notes(workspace)
     with progress("extract", "units", len(waiting), lambda: sum(unit.committed for unit in waiting)):
-        parallel = sum(sizes.values()) > PARALLEL_OBJECT_BYTES
-        engine.run("extract", lambda p: p | ForEach([unit.id for unit in waiting], work), parallel=parallel)
+        try:
+            engine.run("extract", lambda p: p | ForEach([unit.id for unit in waiting], work), parallel=parallel)
+        except WorkerDied as error:
+            deaths.record(workspace, error.process)
+            raise
     inputs.check_bugs(workspace)
 
 
@@ -99,8 +106,8 @@ def measure_networks(run: Run) -> None:
     count = Exchange(run.unit_ids, HeldTexts(run.folders, partitions), CountShared(run.folders.networks))
     run.once("networks", run.folders.networks, lambda p: p | "Count" >> count)
     if not (run.skip_committed and run.folders.splits.exists()):
-        keys = [key for unit_id in run.unit_ids for key in inputs.repo_keys(units.Unit.of(run.workspace, unit_id))]
-        storage.write_array(run.folders.splits, assign_splits(run.folders.networks, keys, run.config.split))
+        keys, forks = inputs.repo_keys(run.workspace, run.unit_ids)
+        storage.write_array(run.folders.splits, assign_splits(run.folders.networks, keys, forks, run.config.split))
 
 
 def measure_pairs(run: Run) -> None:

@@ -31,7 +31,7 @@ from apache_beam.runners.portability.portable_runner import JobServiceHandle
 from google.protobuf import json_format, text_format
 
 from pipeline import errors
-from pipeline.errors import ConfigError, WorkerError
+from pipeline.errors import ConfigError, WorkerDied, WorkerError
 
 ERROR_MARK = "stackyard-error:"
 KNOWN_RUNNERS = ("DataflowRunner", "FlinkRunner", "FnApiRunner", "PortableRunner", "PrismRunner")
@@ -107,7 +107,7 @@ class _Handler(worker_handlers.GrpcWorkerHandler):  # type: ignore[misc]  # Beam
     """A worker process of ours, in place of Beam's: when one dies, all are ended and the run fails at once."""
 
     alive: ClassVar["list[_Handler]"] = []
-    ended: ClassVar[list[str]] = []  # how a worker of the current run died
+    ended: ClassVar[list[tuple[int, str]]] = []  # process id of each worker of the current run that died, and how
 
     def __init__(self, command: bytes, state: Any, provision_info: Any, grpc_server: Any) -> None:
         super().__init__(state, provision_info, grpc_server)
@@ -130,13 +130,13 @@ class _Handler(worker_handlers.GrpcWorkerHandler):  # type: ignore[misc]  # Beam
         self.alive.remove(self)
         if self._closing:
             return
-        self.ended.append(f"signal {-status}" if status < 0 else f"exit status {status}")
+        self.ended.append((self._process.pid, f"signal {-status}" if status < 0 else f"exit status {status}"))
         for other in list(self.alive):
             other._process.kill()
         with contextlib.suppress(Exception):  # it may be broken already
             self.data_conn.close()  # wakes who waits for its output
         while not self._closing:  # and who waits for an answer, also to what is asked before Beam notices
-            self.control_conn.abort(WorkerError(self.ended[0]))
+            self.control_conn.abort(WorkerError(self.ended[0][1]))
             time.sleep(0.2)
 
     def stop_worker(self) -> None:
@@ -162,9 +162,11 @@ class Guarded:
 def _told(stage: str, error: Exception) -> Exception:
     """The error to raise for what came out of Beam."""
     if _Handler.ended:
-        return WorkerError(
-            f"{stage}: a worker process ended with {_Handler.ended[0]} (out of memory?); nothing committed is lost: "
-            "run again, with fewer --workers if it happens again"
+        process, how = _Handler.ended[0]
+        return WorkerDied(
+            f"{stage}: a worker process ended with {how} (out of memory?); nothing committed is lost: "
+            "run again, with fewer --workers if it happens again",
+            process,
         )
     _, mark, told = str(error).partition(ERROR_MARK)
     if not mark:

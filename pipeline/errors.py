@@ -7,6 +7,7 @@ CorpusError
 ├── UnitError          a unit file is damaged
 ├── ShardError         a release file is damaged
 ├── WorkerError        a worker stopped: nothing committed is lost, run again
+│   └── WorkerDied     its process ended
 └── Interrupted        Ctrl-C: nothing committed is lost, run again
 """
 
@@ -44,6 +45,14 @@ class ShardError(CorpusError):
 
 class WorkerError(CorpusError):
     pass
+
+
+class WorkerDied(WorkerError):
+    """`process` is the id of the worker that ended first."""
+
+    def __init__(self, message: str, process: int) -> None:
+        super().__init__(message)
+        self.process = process
 
 
 class Interrupted(CorpusError):

@@ -67,7 +67,7 @@ def _unit_of(workspace: Workspace, known: inputs.Inputs, repo_key: str) -> tuple
     """The unit whose reading of the repository counts, and the repository's index in it."""
     for unit_id in reversed(known.unit_ids):
         unit = Unit.of(workspace, unit_id)
-        keys = inputs.repo_keys(unit)
+        keys = inputs.repo_keys(workspace, [unit.id])[0]
         passed_over = [index for indices in known.passed_over.get(unit_id, {}).values() for index in indices]
         if repo_key in keys and keys.index(repo_key) not in passed_over:
             return unit, keys.index(repo_key)

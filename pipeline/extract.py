@@ -12,7 +12,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from pipeline import git, parquet, storage
+from pipeline import deaths, git, parquet, storage
 from pipeline.config import Extract, Fetch
 from pipeline.errors import RepositoryError
 from pipeline.fetch.attempts import Attempts, Result, Wanted
@@ -74,9 +74,14 @@ class ExtractUnit:
             attempts = Attempts(
                 fetched, self.fetch, Hosts(self.workspace.hosts, self.fetch), self.limits.max_file_bytes
             )
+            died = deaths.deaths(self.workspace)
             for outcome, opens in self.opened(outcomes, attempts, bones, profile):
-                for measured in self.measured(outcome, opens, bones, profile):
-                    runs.add(measured)
+                if died.get(repo_key := outcome.listed["repo_key"], 0) >= deaths.MAX_DEATHS:
+                    outcome.fail("bug", f"{deaths.MAX_DEATHS} worker processes died while they read it")
+                    continue
+                with deaths.reading(self.workspace, repo_key):
+                    for measured in self.measured(outcome, opens, bones, profile):
+                        runs.add(measured)
                 if outcome.code == "corrupt" and outcome.listed["url"]:
                     if attempts.again(outcome.index):
                         return False

@@ -119,10 +119,11 @@ def read(path: Path) -> Inputs:
     return Inputs(values["digest"], offsets, passed_over)
 
 
-def repo_keys(unit: Unit) -> list[str]:
-    """The keys of a unit's repositories in the order of their numbers."""
-    keys: list[str] = parquet.read(unit.path("outcomes.parquet"), ["repo_key"])["repo_key"].to_pylist()
-    return keys
+def repo_keys(workspace: Workspace, unit_ids: list[int]) -> tuple[list[str], list[str | None]]:
+    """The keys of all repositories in the order of their numbers, and those of what they were forked from."""
+    paths = [Unit.of(workspace, unit_id).path("outcomes.parquet") for unit_id in unit_ids]
+    found = pl.concat([parquet.read_frame(path, ["repo_key", "fork_of"]) for path in paths])
+    return found["repo_key"].to_list(), found["fork_of"].to_list()
 
 
 def check_some(repositories: pl.DataFrame) -> None:

@@ -95,19 +95,27 @@ def _counted(pairs: list[np.ndarray]) -> np.ndarray:
     return shared
 
 
-def assign_splits(folder: Path, repositories: list[str], config: Split) -> np.ndarray:
+def assign_splits(folder: Path, repositories: list[str], forks: list[str | None], config: Split) -> np.ndarray:
     """uint8, one for each repository in the order of their numbers: its position in SPLITS.
 
-    The hash of the network's smallest key decides, so a repository stays where it is while its network does.
+    `forks`: the key of what each was forked from, where that is known. The hash of the network's smallest key decides,
+    so a repository stays where it is while its network does.
     """
-    network = _components(folder, len(repositories), config.shared_fraction)
+    network = _components(folder, _fork_edges(repositories, forks), len(repositories), config.shared_fraction)
     keys = np.array(repositories, object)
     order = np.argsort(keys, kind="stable")[::-1]
     first = dict(zip(network[order].tolist(), keys[order].tolist(), strict=True))  # the last to be set is the smallest
     return np.array([_split_of(first[number], config) for number in network.tolist()], np.uint8)
 
 
-def _components(folder: Path, count: int, shared_fraction: float) -> np.ndarray:
+def _fork_edges(repositories: list[str], forks: list[str | None]) -> np.ndarray:
+    """int64 [edges, 2]: repositories and what they were forked from, where that is one of them."""
+    numbers = {key: number for number, key in enumerate(repositories)}
+    edges = [(number, numbers[fork]) for number, fork in enumerate(forks) if fork in numbers]
+    return np.array(edges, np.int64).reshape(-1, 2)
+
+
+def _components(folder: Path, forks: np.ndarray, count: int, shared_fraction: float) -> np.ndarray:
     """int32: the network of each repository."""
     held = np.zeros(count, np.int64)
     for path in sorted((folder / "held").rglob("*.npy")):
@@ -118,7 +126,8 @@ def _components(folder: Path, count: int, shared_fraction: float) -> np.ndarray:
     weights = coo_array((shared["count"], (shared["a"], shared["b"])), shape=(count, count)).tocsr().tocoo()
     smaller = np.minimum(held[weights.coords[0]], held[weights.coords[1]])
     joined = (weights.data >= shared_fraction * smaller) & (weights.data >= MIN_SHARED_TEXTS)
-    edges = coo_array((np.ones(joined.sum()), tuple(c[joined] for c in weights.coords)), shape=(count, count))
+    ends = np.concatenate([forks, np.column_stack(weights.coords)[joined]])
+    edges = coo_array((np.ones(len(ends)), (ends[:, 0], ends[:, 1])), shape=(count, count))
     return np.asarray(connected_components(edges, directed=False)[1])
 
 

@@ -1,8 +1,10 @@
 """The folder that holds everything of a run, and who may write to it."""
 
+import contextlib
 import errno
 import fcntl
 import os
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -45,6 +47,11 @@ class Workspace:
         return self.journal / "hosts"
 
     @property
+    def reading(self) -> Path:
+        """What each worker reads at the moment."""
+        return self.journal / "reading"
+
+    @property
     def journal(self) -> Path:
         """What depends on time: seconds by stage. Never an input."""
         return self.root / "journal"
@@ -74,11 +81,21 @@ def opened(root: Path, config: Config) -> Iterator[Workspace]:
     try:
         _lock(lock, root)
         _check_origin(workspace, config)
+        end_left_over(workspace.fetched)
         storage.sweep(workspace.root)
         storage.finish_swap(workspace.release)
         yield workspace
     finally:
         os.close(lock)
+
+
+def end_left_over(folder: Path) -> None:
+    """No git fetches into the folder any more: those of a killed run would go on until their time is up."""
+    mark = b"--git-dir=" + os.fsencode(folder) + b"/"
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):  # ended meanwhile, or somebody else's
+            if any(word.startswith(mark) for word in (process / "cmdline").read_bytes().split(b"\0")):
+                os.killpg(os.getpgid(int(process.name)), signal.SIGKILL)
 
 
 def _check_ours(root: Path) -> None:

@@ -27,7 +27,9 @@ THIRDS = Split(validation_fraction=0.3, test_fraction=0.3)
 Holders = Mapping[str, Iterable[int]]  # the texts of each repository by its key
 
 
-def splits_of(holders: Holders, config: Split = THIRDS, seed: int = 0) -> dict[str, str]:
+def splits_of(
+    holders: Holders, config: Split = THIRDS, seed: int = 0, forks: dict[str, str] | None = None
+) -> dict[str, str]:
     """The split of each repository. The seed decides how they are numbered, and how blocks are cut and come."""
     shuffle = random.Random(seed)
     keys = sorted(holders)
@@ -39,7 +41,7 @@ def splits_of(holders: Holders, config: Split = THIRDS, seed: int = 0) -> dict[s
         np.save(folder / "held/unit.npy", np.array(counts, np.int64))
         for partition, parts in partitioned(holders, keys, shuffle).items():
             assert list(CountShared(folder)(partition, parts)) == []
-        assigned = assign_splits(folder, keys, config)
+        assigned = assign_splits(folder, keys, [(forks or {}).get(key) for key in keys], config)
     return {key: SPLITS[split] for key, split in zip(keys, assigned.tolist(), strict=True)}
 
 
@@ -116,6 +118,14 @@ def test_chains_join() -> None:
     assert splits_of(holders) == dict.fromkeys(keys, "test")
     del holders[keys[3]]
     assert splits_of(holders) == dict.fromkeys(keys[:3], "test") | dict.fromkeys(keys[4:], "train")
+
+
+def test_a_known_fork_is_with_its_parent_whatever_they_share() -> None:
+    (parent,), (fork,) = keys_in("test", 1, "local/a"), keys_in("train", 1, "local/b")
+    holders = {parent: range(10), fork: range(20, 30)}
+    assert splits_of(holders) == {parent: "test", fork: "train"}
+    assert splits_of(holders, forks={fork: parent}) == {parent: "test", fork: "test"}
+    assert splits_of(holders, forks={fork: "local/elsewhere"}) == {parent: "test", fork: "train"}
 
 
 def test_unrelated_repositories_stay_where_they_are() -> None:
@@ -218,7 +228,7 @@ def test_only_distinct_texts_that_are_not_empty_are_evidence(tmp_path: Path) -> 
 
     emit = HeldTexts(places, PARTITIONS)
     emitted = [block for unit_id in known.unit_ids for _, block in emit(unit_id)]
-    keys = [key for unit_id in known.unit_ids for key in inputs.repo_keys(units.Unit.of(workspace, unit_id))]
+    keys, _ = inputs.repo_keys(workspace, known.unit_ids)
     records = blocks.join(emitted, HELD)
     assert Counter(keys[number] for number in records["repository"]) == {"local/o/a": 1, "local/o/b": 2}
     texts = {(keys[r["repository"]], tuple(r["text"].tolist())) for r in records}
