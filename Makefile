@@ -16,9 +16,8 @@ $(STAMP): requirements-dev.txt pyproject.toml
 	$(BIN)/python -c "from filters import kernels; kernels.warm_up()"
 	@touch $@
 
-run: $(STAMP) ## the main job: the demo corpus to a finished release
-	$(BIN)/python -m examples.demo_corpus build/demo
-	$(BIN)/stackyard run examples/demo.toml --workspace build/workspace
+run: $(STAMP) ## the main job: an hour of events to repositories, fetched, to a release
+	$(BIN)/python -m examples.demo build
 
 test: $(STAMP) lint ## everything that must hold
 	$(BIN)/pytest -q
@@ -42,6 +41,8 @@ bench: $(STAMP) ## seconds and MB/s beside the floor and the peers
 	$(BIN)/python -m bench.licenses
 	$(BIN)/python -m bench.pairs
 	$(BIN)/python -m bench.stages
+	$(BIN)/python -m bench.gharchive
+	$(BIN)/python -m bench.fetch
 
 pins: ## resolve the pinned requirements again (needs uv)
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \

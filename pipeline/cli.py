@@ -50,19 +50,25 @@ def init(path: Annotated[Path, typer.Argument(help="where to write it")] = Path(
 
 
 @app.command("list")
-def list_(config: ConfigFile, workspace: WorkspaceDir = DEFAULT_WORKSPACE) -> None:
+def list_(
+    config: ConfigFile,
+    beam: Beam = None,
+    workspace: WorkspaceDir = DEFAULT_WORKSPACE,
+    workers: Workers = DEFAULT_WORKERS,
+) -> None:
     """List the repositories of the sources."""
     from pipeline import config as configuration
-    from pipeline import units
+    from pipeline import inputs, report, units
     from pipeline.sources.listing import list_repositories
     from pipeline.workspace import opened
 
     settings = configuration.load(config)
-    repositories = list_repositories(settings)
-    with opened(workspace, settings) as space:
-        units.write_list(space, repositories)
-    excluded = repositories.num_rows - repositories["excluded"].null_count
-    print(f"{repositories.num_rows:,} repositories listed, {excluded:,} of them excluded")
+    if any(source.gharchive for source in settings.source):
+        _run(config, beam, workspace, workers, steps="list")
+        return
+    with opened(workspace, settings) as space:  # without Beam, which takes a second to import
+        units.write_list(space, list_repositories(settings, {}, inputs.renames(space)))
+        print(report.listed(space))
 
 
 @app.command()
@@ -186,8 +192,10 @@ def _run(
         if "release" in steps:
             values = corpus.release(space, settings, engine, partial)
             print(report.released(values, workspace / "release", engine.seconds))
-        else:
+        elif "extract" in steps:
             print(report.status(space))
+        else:
+            print(report.listed(space))
 
 
 @contextmanager

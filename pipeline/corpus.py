@@ -27,19 +27,42 @@ from pipeline.progress import progress
 from pipeline.run import Run, start
 from pipeline.settle import MergePairs, SettlePairs, WriteShingles, settle_parts
 from pipeline.shards import WriteShards
+from pipeline.sources import archive
 from pipeline.sources.listing import follow_renames, list_repositories
 from pipeline.transforms import Exchange, ForEach, Return
 from pipeline.workspace import Workspace
 from schemas.release import REPOSITORIES
 
 # Below, starting worker processes takes longer than it saves.
+PARALLEL_HOURS = 4  # of an archive to read
 PARALLEL_OBJECT_BYTES = 8 << 20  # of repositories to extract
 PARALLEL_TEXT_BYTES = 256 << 20  # of text to write
 
 
 def list_names(workspace: Workspace, config: Config, engine: Engine) -> None:
     """Sources to `repositories/`."""
-    units.write_list(workspace, list_repositories(config, {}, inputs.renames(workspace)))
+    numbers = [number for number, source in enumerate(config.source) if source.gharchive]
+    merges = {number: read_archive(workspace, config, engine, number) for number in numbers}
+    archives = {number: archive.archive_rows(merge, config.source[number]) for number, merge in merges.items()}
+    totals = {str(number): merge.archive.totals() for number, merge in merges.items()}
+    storage.write_json(workspace.repositories / "archives.json", totals)
+    archive.forget_others(workspace, merges.values())
+    units.write_list(workspace, list_repositories(config, archives, inputs.renames(workspace)))
+
+
+def read_archive(workspace: Workspace, config: Config, engine: Engine, number: int) -> archive.Merge:
+    """hours of GH Archive -> what each says of its repositories -> the repositories of them all"""
+    hours = archive.plan(workspace, config, number)
+    if waiting := hours.waiting():
+        with progress("archive", "hours", len(waiting), lambda: len(waiting) - len(hours.waiting())):
+            read = ForEach(waiting, archive.ReadHour(hours))
+            engine.run("archive", lambda p: p | read, parallel=len(waiting) > PARALLEL_HOURS)
+    merge = archive.plan_merge(hours)
+    if not merge.done.exists():
+        together = Exchange(merge.batches, archive.EmitHours(merge), archive.MergePartition(merge))
+        engine.run("merge", lambda p: p | "Merge" >> together)
+        storage.write_json(merge.done, {})
+    return merge
 
 
 def extract(

@@ -138,7 +138,12 @@ def open_fetched(folder: Path, result: Result, bones: Skeleton) -> Snapshot | No
     """The commit that was fetched. Raises the RepositoryError that it came to instead."""
     if isinstance(result, RepositoryError):
         raise result
-    return None if result.is_empty else git.open_fetched(folder / "objects", commit_named(folder), bones)
+    if result.is_empty:
+        return None
+    try:
+        return git.open_fetched(folder / "objects", commit_named(folder), bones)
+    except FileNotFoundError as error:
+        raise RepositoryError("corrupt", f"{Path(error.filename).name} of what was fetched is gone") from None
 
 
 @dataclass

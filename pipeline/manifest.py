@@ -21,7 +21,7 @@ from pipeline.ledger import written_names
 from pipeline.plan import Shard
 from pipeline.run import Folders, Run
 from pipeline.summary import EXACT_DUPLICATE, NEAR_DUPLICATE
-from pipeline.units import Unit
+from pipeline.units import Unit, read_archives
 
 VERSIONED = ("apache-beam", "datasketch", "numba", "numpy", "polars", "pyarrow", "stackyard")
 
@@ -40,6 +40,7 @@ def build(run: Run, shards: list[Shard]) -> dict[str, Any]:
         "versions": {name: importlib.metadata.version(name) for name in VERSIONED}
         | {"python": platform.python_version(), "git": git.version()},
         "units": {unit.name: unit.commit()["files"] for unit in units},
+        "archives": read_archives(workspace),
         "repositories": repository_counts(run.repositories),
         "files": _files(summaries, shards),
         "funnel": _funnel(summaries),

@@ -10,6 +10,7 @@ import polars as pl
 from pipeline import inputs, storage, units
 from pipeline.card import load_call
 from pipeline.errors import WorkspaceError
+from pipeline.fetch import hosts
 from pipeline.manifest import repository_counts
 from pipeline.workspace import Workspace
 
@@ -17,10 +18,29 @@ SHOWN = 20  # languages in a table; the manifest has all
 RECENT_UNITS = 20  # from which the rate is taken
 
 
+def listed(workspace: Workspace) -> str:
+    """How many repositories there are, why some are excluded, and what the archive held."""
+    repositories = units.read_list(workspace)["excluded"]
+    reasons = Counter(reason for reason in repositories.to_pylist() if reason)
+    lines = [f"{len(repositories):,} repositories listed, {sum(reasons.values()):,} of them excluded"]
+    lines += [f"  {count:>10,} {reason}" for reason, count in sorted(reasons.items())]
+    return "\n".join([*lines, *_archives(units.read_archives(workspace))])
+
+
+def _archives(archives: dict[str, dict[str, Any]]) -> list[str]:
+    """What the hours of each source held."""
+    return [
+        f"archive       {found['hours']:>12,} hours in source {number}: {found['missing']:,} missing, "
+        f"{found['truncated']:,} truncated; {found['events']:,} events, {sum(found['malformed'].values()):,} bad lines"
+        for number, found in archives.items()
+    ]
+
+
 def released(manifest: dict[str, Any], release: Path, profile: dict[str, float]) -> str:
     """What came in, what was kept, why the rest was not, by language; where it is and how to load it."""
     files = manifest["files"]
     lines = [
+        *_archives(manifest["archives"]),
         _repositories(manifest["repositories"]),
         f"files         {files['entries']:>12,} in, {files['published']:,} kept, {files['removed']:,} removed"
         + (f", {files['passed_over']:,} passed over" if files["passed_over"] else ""),
@@ -102,12 +122,16 @@ def status(workspace: Workspace) -> str:
         lines.append(f"repositories  {units.read_list(workspace).num_rows:>12,} listed, none extracted yet")
     else:
         lines.insert(0, _repositories(repository_counts(repositories)))
-        lines += [f"  {key}: {code}: {detail}" for key, code, detail in _failures(repositories)]
+        failures = _failures(repositories)
+        lines += [f"  {key}: {code}: {detail}" for key, code, detail in failures]
+        lines += ["again         stackyard extract CONFIG --retry CODE, or --retry all"] if failures else []
         lines.append(f"text          {int(repositories['text_bytes'].sum()):>12,} bytes")
     lines += [
         f"{name + ' on disk':<22}{_disk_bytes(workspace.root / name):>14,} bytes"
         for name in ("files", "work", "release")
     ]
+    paused = hosts.paused(workspace.hosts).items()
+    lines += [f"paused        {host} for {seconds:,.0f} s, as it asked or as it needs" for host, seconds in paused]
     lines += _rate(done, len(planned) - len(done))
     lines += _profile(workspace)
     if (workspace.release / "manifest.json").exists():

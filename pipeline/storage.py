@@ -70,6 +70,8 @@ def damaged(path: Path, error: Exception) -> UnitError:
     place = next((folder for folder in path.parents if folder.name in ("files", "repositories", "work")), path.parent)
     if place.name == "work":
         remedy = f"delete {place} and run again"
+    elif path.parent.name == "archive":
+        remedy = f"delete {path.with_suffix('.json')} and run `stackyard list` again"
     elif path.name == "repositories.parquet":
         remedy = "run `stackyard list` again"
     elif path.name.startswith("unit-") and not path.name.endswith(".list.parquet"):

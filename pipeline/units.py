@@ -99,6 +99,13 @@ def write_list(workspace: Workspace, repositories: pa.Table) -> None:
         storage.write_json(ranges, {"ranges": range_count(repositories.num_rows)})
 
 
+def read_archives(workspace: Workspace) -> dict[str, dict[str, Any]]:
+    """What the hours of each source with `gharchive` held, by the source's number; as archive.totals says it."""
+    path = workspace.repositories / "archives.json"
+    found: dict[str, dict[str, Any]] = storage.read_json(path) if path.exists() else {}
+    return found
+
+
 def read_list(workspace: Workspace) -> pa.Table:
     """The list as LISTED."""
     return parquet.read(workspace.repositories / "repositories.parquet")

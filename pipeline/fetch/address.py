@@ -11,6 +11,7 @@ from pipeline.fetch.codes import FetchError
 PORTS = {"https": 443, "http": 80}
 IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 NAT64 = ipaddress.ip_network("64:ff9b::/96")  # RFC 6052: the last four bytes are an IPv4 address
+GLOBAL_UNICAST = ipaddress.ip_network("2000::/3")  # RFC 4291; outside lie site-local and IPv4-compatible addresses
 
 
 class Address(NamedTuple):
@@ -53,5 +54,7 @@ def is_public(text: str) -> bool:
     address: IPAddress = ipaddress.ip_address(text.partition("%")[0])
     if isinstance(address, ipaddress.IPv6Address):
         inside = ipaddress.IPv4Address(address.packed[-4:]) if address in NAT64 else address.ipv4_mapped
+        if not inside and address not in GLOBAL_UNICAST:
+            return False
         address = inside or address.sixtofour or address
     return address.is_global and not address.is_multicast

@@ -30,7 +30,7 @@ STATUS_CODES = {
 # What git says, in the order in which it is looked for. From git 2.39, 2.47 and 2.55.
 WORDS = (
     ("too_big", r"File too large"),
-    ("mem", r"[Oo]ut of memory|cannot allocate memory|mmap failed"),
+    ("mem", r"[Oo]ut of memory|cannot allocate memory|mmap failed|too large to fit into virtual memory"),
     ("slow", r"Operation too slow"),
     ("unsupported", r"mismatched algorithms|dumb http transport|object format|unsupported"),
     ("refused", r"Failed to connect|Could not connect|Connection refused|Couldn't connect"),
@@ -104,7 +104,8 @@ def _retry_after_s(answer: Answer) -> float | None:
 
 def _code(said: str, exit_status: int) -> str:
     died = DIED.search(said)
-    ended_by = int(died[1]) if died else exit_status - 128  # `timeout` ends with 128 and the signal of git
+    # `timeout` ends like git, by its signal; or, when it has ended git, with 128 and the signal
+    ended_by = int(died[1]) if died else -exit_status if exit_status < 0 else exit_status - 128
     return SIGNALS.get(ended_by) or next((code for code, words in WORDS if re.search(words, said)), "server_error")
 
 
@@ -118,7 +119,7 @@ def _told(said: str) -> str:
 def redirected(address: Address, location: str) -> FetchError:
     """`renamed_to` with the new owner/name, when that is on the same host; else `redirect_denied`."""
     try:
-        target = urljoin(address.url + "/", location)
+        target = urljoin(address.url + "/info/refs", location)
     except ValueError:
         return FetchError("redirect_denied", "redirected to no address")
     path = target.removeprefix(address.base + "/").partition("?")[0].removesuffix("/info/refs").removesuffix(".git")

@@ -39,6 +39,7 @@ SETTINGS = {
     "pack.threads": "1",
     "init.templateDir": "",
 }
+NO_INDEX = "fatal: fetch-pack: invalid index-pack output"
 NO_SPACE = ("No space left on device", "Disk quota exceeded")
 
 
@@ -112,6 +113,7 @@ def _fetch(address: Address, folder: Path, asked: Asked, settings: Fetch, watch:
             raise FetchError("timeout", f"not fetched within {asked.timeout_s} s ([fetch] timeout_s)")
         if any(words in said for words in NO_SPACE):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder))
+        _check_limits(folder, settings, said, time.monotonic() - started_s)
         if "couldn't find remote ref HEAD" in said:
             return True
         if (message := fsck_id(said)) and BENIGN.fullmatch(message):
@@ -120,6 +122,15 @@ def _fetch(address: Address, folder: Path, asked: Asked, settings: Fetch, watch:
     trace.unlink(missing_ok=True)
     git.write_config(folder)
     return False
+
+
+def _check_limits(folder: Path, settings: Fetch, said: str, seconds: float) -> None:
+    """Raises FetchError where a limit has ended git's index-pack: git does not wait to learn how it ended."""
+    if any(path.stat().st_size >= settings.max_pack_bytes for path in (folder / "objects/pack").iterdir()):
+        raise FetchError("too_big", f"more than {settings.max_pack_bytes} bytes ([fetch] max_pack_bytes)")
+    complaints = [line for line in said.splitlines() if line.startswith(("fatal: ", "error: "))]
+    if complaints == [NO_INDEX] and seconds >= settings.max_cpu_s:
+        raise FetchError("cpu", f"unpacking took more than {settings.max_cpu_s} s ([fetch] max_cpu_s)")
 
 
 def commit_named(folder: Path) -> str:

@@ -6,6 +6,7 @@ import os
 import subprocess
 import zlib
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -416,6 +417,31 @@ def test_too_old_a_git_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 
 # What becomes of a unit
+
+
+@pytest.mark.parametrize(
+    ("version", "patched"),
+    [
+        ("2.39.5", False),
+        ("2.50.1", False),
+        ("2.50.2", True),
+        ("2.51.2", False),
+        ("2.51.3.windows.1", True),
+        ("2.55.0", False),
+        ("2.56.0", False),
+        ("2.56.1", True),
+        ("2.57.0-rc1", True),
+        ("3.0", True),
+    ],
+)
+def test_versions_with_the_known_fixes(version: str, patched: bool) -> None:
+    assert git.is_patched(version) is patched
+
+
+def test_this_git_has_the_known_fixes_or_does_not_need_them_yet() -> None:
+    assert git.is_patched(git.version()) or datetime.now(UTC).date() <= git.WAIVED_UNTIL, (
+        "see PATCHED in pipeline/git.py"
+    )
 
 
 def test_the_same_unit_twice_is_the_same_bytes(folder: Path, workspace: Workspace, tmp_path: Path) -> None:
