@@ -142,7 +142,7 @@ def _marginal(sizes: list[Measured], whose: str) -> Cost:
 def _profile(copies: int) -> str:
     seconds: Counter[str] = Counter()
     for path in (BUILD / f"workspace-{copies}" / "journal").glob("extract/g*/*.json"):
-        seconds.update(storage.read_json(path))
+        seconds.update(storage.read_json(path)["seconds"])
     return ", ".join(f"{name} {value:.1f}" for name, value in seconds.most_common())
 
 

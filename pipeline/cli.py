@@ -59,15 +59,16 @@ def list_(
     """List the repositories of the sources."""
     from pipeline import config as configuration
     from pipeline import inputs, report, units
-    from pipeline.sources.listing import list_repositories
+    from pipeline.sources.listing import follow_renames, list_repositories
     from pipeline.workspace import opened
 
     settings = configuration.load(config)
     if any(source.gharchive for source in settings.source):
         _run(config, beam, workspace, workers, steps="list")
         return
-    with opened(workspace, settings) as space:  # without Beam, which takes a second to import
-        units.write_list(space, list_repositories(settings, {}, inputs.renames(space)))
+    repositories = list_repositories(settings)  # without Beam, which takes a second to import
+    with opened(workspace, settings) as space:
+        units.write_list(space, follow_renames(repositories, inputs.renames(space), settings))
         print(report.listed(space))
 
 

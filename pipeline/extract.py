@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from pipeline import deaths, git, parquet, storage
 from pipeline.config import Extract, Fetch
-from pipeline.errors import RepositoryError
+from pipeline.errors import CorpusError, RepositoryError
 from pipeline.fetch.attempts import Attempts, Result, Wanted
 from pipeline.fetch.hosts import Hosts
 from pipeline.fetch.once import Fetched, commit_named
@@ -88,7 +88,9 @@ class ExtractUnit:
                     outcome.code = "corrupt_local"
             with profile("write"):
                 write_unit(unit, runs, outcomes)
-        storage.write_json(self.workspace.journal / f"extract/{unit.name}.json", profile.seconds)
+        failed = {outcomes[number].listed["repo_key"]: codes for number, codes in attempts.failed().items()}
+        journal = {"seconds": profile.seconds, "failed_attempts": failed}
+        storage.write_json(self.workspace.journal / f"extract/{unit.name}.json", journal)
         storage.delete_tree(fetched)
         return True
 
@@ -126,7 +128,7 @@ class ExtractUnit:
         except RepositoryError as error:
             outcome.fail(error.code, error.detail)
         except Exception as error:
-            if isinstance(error, MemoryError) or getattr(error, "errno", None) in MACHINE_ERRORS:
+            if isinstance(error, MemoryError | CorpusError) or getattr(error, "errno", None) in MACHINE_ERRORS:
                 raise
             bug = f"{type(error).__name__} {traceback_hash(error)}"
             outcome.fail("bug", bug)
@@ -134,9 +136,9 @@ class ExtractUnit:
                 temporary.write_text(f"{outcome.listed['repo_key']}\n{traceback.format_exc()}", "utf-8")
 
 
-def open_fetched(folder: Path, result: Result, bones: Skeleton) -> Snapshot | None:
-    """The commit that was fetched. Raises the RepositoryError that it came to instead."""
-    if isinstance(result, RepositoryError):
+def open_fetched(folder: Path, result: Result | Exception, bones: Skeleton) -> Snapshot | None:
+    """The commit that was fetched. Raises the error that it came to instead."""
+    if isinstance(result, Exception):
         raise result
     if result.is_empty:
         return None

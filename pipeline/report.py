@@ -166,6 +166,6 @@ def _profile(workspace: Workspace) -> list[str]:
     """Seconds of all workers by step of extract."""
     seconds: Counter[str] = Counter()
     for path in workspace.journal.glob("extract/g*/*.json"):
-        seconds.update(storage.read_json(path))
+        seconds.update(storage.read_json(path)["seconds"])
     parts = [f"{name} {value:.1f}" for name, value in sorted(seconds.items())]
     return [f"extract took  {', '.join(parts)} worker seconds"] if parts else []

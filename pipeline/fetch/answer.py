@@ -51,6 +51,11 @@ class Answer(NamedTuple):
     status: int | None
     headers: dict[str, str]  # names in small letters
 
+    @property
+    def is_of_git(self) -> bool:
+        """Whether git's smart protocol is spoken; an empty answer of anybody else looks like no refs at all."""
+        return self.headers.get("content-type", "").startswith("application/x-git-upload-pack-")
+
 
 def read_trace(path: Path) -> Answer:
     """The last response in what GIT_TRACE_CURL wrote."""

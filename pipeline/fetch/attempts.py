@@ -75,6 +75,11 @@ class Attempts:
     def _state_file(self, number: int) -> Path:
         return self.folder / f"{number:05d}.json"
 
+    def failed(self) -> dict[int, list[str]]:
+        """Codes of the attempts that failed, by the number of the repository."""
+        found = {int(path.stem): State.read(path).attempts for path in self.folder.glob("*.json")}
+        return {number: attempts for number, attempts in found.items() if attempts}
+
     def again(self, number: int) -> bool:
         """Forgets what was fetched, because it could not be read back; False when it was so before."""
         state = State.read(self._state_file(number))

@@ -114,11 +114,14 @@ def _fetch(address: Address, folder: Path, asked: Asked, settings: Fetch, watch:
         if any(words in said for words in NO_SPACE):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder))
         _check_limits(folder, settings, said, time.monotonic() - started_s)
+        answer = read_trace(trace)
         if "couldn't find remote ref HEAD" in said:
-            return True
+            if answer.is_of_git:
+                return True
+            raise FetchError("server_error", "the answer was not one of git's smart protocol")
         if (message := fsck_id(said)) and BENIGN.fullmatch(message):
             raise HarmlessError(message)
-        raise failure(address, read_trace(trace), said, status)
+        raise failure(address, answer, said, status)
     trace.unlink(missing_ok=True)
     git.write_config(folder)
     return False

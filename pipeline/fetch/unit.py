@@ -12,7 +12,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 from pipeline import git
-from pipeline.errors import RepositoryError
 from pipeline.fetch.attempts import Attempts, Result, Wanted
 
 
@@ -21,10 +20,12 @@ class Stopped(Exception):
 
 
 @contextmanager
-def fetching(wanted: Sequence[Wanted], attempts: Attempts, threads: int) -> Iterator[Iterator[tuple[int, Result]]]:
+def fetching(
+    wanted: Sequence[Wanted], attempts: Attempts, threads: int
+) -> Iterator[Iterator[tuple[int, Result | Exception]]]:
     """number and result of every repository, in the order in which they are ready; nothing runs on after the block.
 
-    The iterator raises what an attempt raises.
+    An exception that is no RepositoryError is a full disk or a bug.
     """
     work = _Work(attempts, len(wanted), threads)
     work.attempts = replace(attempts, hosts=replace(attempts.hosts, sleep=work.sleep))
@@ -59,14 +60,12 @@ class _Work:
             heapq.heappush(self.waiting, (time.monotonic() + after_s, repository))
             self.changed.notify_all()
 
-    def results(self) -> Iterator[tuple[int, Result]]:
+    def results(self) -> Iterator[tuple[int, Result | Exception]]:
         for _ in range(self.left):
             with self.changed:
                 self.changed.wait_for(lambda: self.ready)
                 number, result = self.ready.popleft()
                 self.changed.notify_all()
-            if isinstance(result, Exception) and not isinstance(result, RepositoryError):
-                raise result
             yield number, result
 
     def stop(self) -> None:
