@@ -1,6 +1,5 @@
 """The command line: parses, calls, prints. Results on stdout, everything else on stderr."""
 
-import errno
 import os
 import sys
 from collections.abc import Iterator
@@ -10,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from pipeline.errors import ConfigError, CorpusError, Interrupted, WorkspaceError
+from pipeline.errors import DISK, ConfigError, CorpusError, Interrupted, WorkspaceError, about_disk
 
 app = typer.Typer(
     help="From a list of repository names to a code dataset. Options for Beam follow --.",
@@ -105,9 +104,13 @@ def run(
     workspace: WorkspaceDir = DEFAULT_WORKSPACE,
     workers: Workers = DEFAULT_WORKERS,
     limit: Limit = None,
+    retry: Retry = None,
+    refresh: Refresh = False,
 ) -> None:
     """list, extract and release."""
-    _run(config, beam, workspace, workers, steps="list extract release", limit=limit, partial=limit is not None)
+    again, partial = tuple(retry or ()), limit is not None
+    steps = "list extract release"
+    _run(config, beam, workspace, workers, steps=steps, limit=limit, retry=again, refresh=refresh, partial=partial)
 
 
 @app.command()
@@ -216,7 +219,7 @@ def main() -> None:
         print(f"stackyard: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES):
+        if error.errno not in DISK:
             raise
-        print(f"stackyard: {error.filename or 'writing'}: {error.strerror}; nothing committed is lost", file=sys.stderr)
+        print(f"stackyard: {about_disk(error)}", file=sys.stderr)
         sys.exit(1)

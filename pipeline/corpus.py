@@ -76,26 +76,34 @@ def extract(
     """Listed repositories to committed units; those to read again, if any, and those under a new name."""
     extract_planned(workspace, config, engine)  # first what an earlier run has begun, so that its end changes nothing
     again = to_read_again(workspace, retry, refresh)
-    while (wanted := pa.concat_tables([again, units.unplanned(workspace, limit)])).num_rows:
+    deaths.forget(workspace, again["repo_key"].to_pylist())
+    while (wanted := pa.concat_tables([again, with_new_names(workspace, config, limit)])).num_rows:
         units.write_generation(workspace, wanted, config.extract.large_repository_bytes)
         extract_planned(workspace, config, engine)
-        units.write_list(workspace, follow_renames(units.read_list(workspace), inputs.renames(workspace), config))
         again = again.slice(0, 0)
+
+
+def with_new_names(workspace: Workspace, config: Config, limit: int | None) -> pa.Table:
+    """Repositories that no generation has, those among them to which their forge has sent us on"""
+    units.write_list(workspace, follow_renames(units.read_list(workspace), inputs.renames(workspace), config))
+    return units.unplanned(workspace, limit)
 
 
 def extract_planned(workspace: Workspace, config: Config, engine: Engine) -> None:
     """Planned units to committed ones."""
+    units.forget_fetched(workspace)
     sizes = {unit: units.expected_bytes(unit) for unit in units.units(workspace) if not unit.committed}
     if not sizes:
         return
     waiting = sorted(sizes, key=lambda unit: (-sizes[unit], unit))  # workers that take turns end together
     work = ExtractUnit(str(config.folder), workspace, config.extract, config.fetch)
-    # where a process died while it read, the work is given to processes that can be watched
-    parallel = sum(sizes.values()) > PARALLEL_OBJECT_BYTES or deaths.is_unexplained(workspace)
+    parallel = sum(sizes.values()) > PARALLEL_OBJECT_BYTES
+    watched = deaths.is_unexplained(workspace)  # this process may have been killed, or a repository did it
     deaths.forget_notes(workspace)
     with progress("extract", "units", len(waiting), lambda: sum(unit.committed for unit in waiting)):
         try:
-            engine.run("extract", lambda p: p | ForEach([unit.id for unit in waiting], work), parallel=parallel)
+            each = ForEach([unit.id for unit in waiting], work)
+            engine.run("extract", lambda p: p | each, parallel=parallel, watched=watched)
         except WorkerDied as error:
             deaths.record(workspace, error.process)
             raise

@@ -7,7 +7,7 @@ a whole counts for nothing.
 import contextlib
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 from pipeline import storage
@@ -40,6 +40,14 @@ def deaths(workspace: Workspace) -> dict[str, int]:
     path = workspace.journal / "deaths.json"
     found: dict[str, int] = storage.read_json(path) if path.exists() else {}
     return found
+
+
+def forget(workspace: Workspace, repo_keys: Iterable[str]) -> None:
+    """The repositories are tried as if nothing had happened."""
+    if known := deaths(workspace):
+        forgotten = set(repo_keys)
+        left = {key: count for key, count in known.items() if key not in forgotten}
+        storage.write_json(workspace.journal / "deaths.json", left)
 
 
 def is_unexplained(workspace: Workspace) -> bool:

@@ -66,15 +66,18 @@ class Engine:
                 hint = f"; did you mean `--{nearest[0]}`?" if nearest else ""
                 raise ConfigError(f"{option}: not an option of Apache Beam, given as --name=value{hint}")
 
-    def run(self, stage: str, build: Callable[[beam.Pipeline], Any], *, parallel: bool = False) -> None:
-        """Runs the pipeline to its end. `parallel`: in worker processes, which take some seconds to start.
+    def run(
+        self, stage: str, build: Callable[[beam.Pipeline], Any], *, parallel: bool = False, watched: bool = False
+    ) -> None:
+        """Runs the pipeline to its end. `parallel`: in worker processes, which take some seconds to start, where there
+        may be several; `watched`: even if there may be only one, so that its death is seen.
 
         Raises the error that a worker met if it is one of ours, WorkerError when a worker died, else what Beam raises.
         """
         options = PipelineOptions(list(self.beam_options))
         runner = options.view_as(StandardOptions).runner
         if not runner:
-            runner = _local_runner(options, self.workers if parallel and self.workers > 1 else 0)
+            runner = _local_runner(options, self.workers if watched or (parallel and self.workers > 1) else 0)
         elif runner not in KNOWN_RUNNERS:
             raise ConfigError(
                 f"--runner={runner}: not one that stackyard is run on; there are: {', '.join(KNOWN_RUNNERS)}"
@@ -155,8 +158,10 @@ class Guarded:
             return self.work(*arguments)
         except Exception as error:
             frame = traceback.extract_tb(error.__traceback__)[-1]
-            where = f"{Path(frame.filename).name}:{frame.lineno}"
-            raise RuntimeError(ERROR_MARK + json.dumps([type(error).__name__, str(error), where])) from error
+            told = [type(error).__name__, str(error), f"{Path(frame.filename).name}:{frame.lineno}"]
+            if isinstance(error, OSError) and error.errno in errors.DISK:
+                told[:2] = WorkerError.__name__, errors.about_disk(error)
+            raise RuntimeError(ERROR_MARK + json.dumps(told)) from error
 
 
 def _told(stage: str, error: Exception) -> Exception:
@@ -172,5 +177,7 @@ def _told(stage: str, error: Exception) -> Exception:
     if not mark:
         return error
     name, message, where = json.JSONDecoder().raw_decode(told)[0]
+    if name == WorkerError.__name__:
+        return WorkerError(f"{stage}: {message}")
     kind = getattr(errors, name, None)
     return kind(message) if kind else WorkerError(f"{stage}: {name}: {message} ({where}); nothing committed is lost")

@@ -11,6 +11,16 @@ CorpusError
 └── Interrupted        Ctrl-C: nothing committed is lost, run again
 """
 
+import errno
+
+DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES)  # what its owner can mend
+
+
+def about_disk(error: OSError) -> str:
+    """What to tell of a disk that is full, or that must not be written."""
+    advice = "make room" if error.errno in DISK[:3] else "change that"
+    return f"{error.filename or 'writing'}: {error.strerror}; nothing committed is lost: {advice} and run again"
+
 
 class CorpusError(Exception):
     """Something a user can act on. The message says what, where, and what to do."""

@@ -2,6 +2,7 @@
 
 import errno
 import hashlib
+import shutil
 import tempfile
 import traceback
 from collections.abc import Callable, Iterator
@@ -55,7 +56,8 @@ class ExtractUnit:
         if self.skip_committed and unit.committed:
             return
         while not self.extracted(unit):
-            pass
+            if self.skip_committed and unit.committed:
+                return
 
     def extracted(self, unit: Unit) -> bool:
         """Commits the unit; False where a fetched repository was damaged since and must be fetched again."""
@@ -91,7 +93,7 @@ class ExtractUnit:
         failed = {outcomes[number].listed["repo_key"]: codes for number, codes in attempts.failed().items()}
         journal = {"seconds": profile.seconds, "failed_attempts": failed}
         storage.write_json(self.workspace.journal / f"extract/{unit.name}.json", journal)
-        storage.delete_tree(fetched)
+        shutil.rmtree(fetched, ignore_errors=True)  # another may do the same unit; what is left goes with the next run
         return True
 
     def opened(

@@ -198,6 +198,10 @@ def open_fetched(objects: Path, named: str, bones: Skeleton) -> Snapshot | None:
 
     Raises RepositoryError: corrupt, timeout.
     """
+    for index in (objects / "pack").glob("*.idx"):
+        known = index.read_bytes()
+        if hashlib.sha1(known[:-20]).digest() != known[-20:]:  # git takes what a damaged index lacks for not there
+            raise RepositoryError("corrupt", "the index of a pack does not have its hash")
     with _running(["cat-file", "--batch-check"], bones, objects=objects, stdin=subprocess.PIPE) as running:
         assert running.process.stdin is not None
         with running.process.stdin as asking:
@@ -292,22 +296,23 @@ class Running:
         assert process.stdout is not None and process.stderr is not None
         self.process = process
         self.out = cast(io.BufferedReader, process.stdout)
-        self._lines: list[bytes] = []
+        self._lines: dict[bool, list[bytes]] = {False: [], True: []}  # git's own, and those of the server
         self.listening = threading.Thread(target=self._listen, args=(process.stderr,), daemon=True)
         self.listening.start()
 
     def _listen(self, stderr: IO[bytes]) -> None:
-        """Keeps the first lines and reads the rest, so that git never waits for us."""
+        """Keeps the first lines of each and reads the rest, so that git never waits for us."""
         with stderr:
             while line := stderr.readline(4096):
-                if len(self._lines) < MAX_LINES:
-                    self._lines.append(line)
+                lines = self._lines[line.startswith(b"remote: ")]
+                if len(lines) < MAX_LINES:
+                    lines.append(line)
 
     def said(self) -> str:
-        """The first lines of what it complained about, once it has ended."""
+        """The first lines of what it complained about, and then of what the server did, once it has ended."""
         self.process.wait()
         self.listening.join()
-        return b"".join(self._lines).decode("utf-8", "backslashreplace")
+        return b"".join(self._lines[False] + self._lines[True]).decode("utf-8", "backslashreplace")
 
     @property
     def timed_out(self) -> bool:

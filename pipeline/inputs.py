@@ -54,6 +54,11 @@ def gather(workspace: Workspace) -> tuple[Inputs, pl.DataFrame]:
     wanted = pl.col("repo_key").is_in(listed.filter(pl.col("excluded").is_null())["repo_key"].implode())
     reason = pl.when(~wanted).then(pl.lit(NOT_LISTED)).when(~pl.col("counts")).then(pl.lit(SUPERSEDED))
     outcomes = outcomes.with_columns(reason=reason)
+    if lost := outcomes.filter(pl.col("reason").is_null() & (pl.col("outcome") == "unchanged"))["repo_key"].to_list():
+        raise WorkspaceError(
+            f"{workspace.files}: a generation is gone that {len(lost)} repositories were read in, the first {lost[0]}; "
+            "put it back, or delete the generations after it"
+        )
     old = outcomes.filter(pl.col("reason").is_not_null()).group_by("unit_id", "reason").agg("repository_index")
     counts = [sum(commit["repositories"].values()) for commit in commits.values()]
     starts = dict(zip((unit.id for unit in committed), accumulate(counts, initial=0), strict=False))

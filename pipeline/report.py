@@ -7,30 +7,32 @@ from typing import Any
 
 import polars as pl
 
-from pipeline import inputs, storage, units
+from pipeline import inputs, parquet, storage, units
 from pipeline.card import load_call
 from pipeline.errors import WorkspaceError
 from pipeline.fetch import hosts
 from pipeline.manifest import repository_counts
 from pipeline.workspace import Workspace
 
-SHOWN = 20  # languages in a table; the manifest has all
+SHOWN = 20  # languages in a table, or lines of a list; the manifest and the tables have all
 RECENT_UNITS = 20  # from which the rate is taken
 
 
 def listed(workspace: Workspace) -> str:
     """How many repositories there are, why some are excluded, and what the archive held."""
-    repositories = units.read_list(workspace)["excluded"]
-    reasons = Counter(reason for reason in repositories.to_pylist() if reason)
+    repositories = parquet.read_frame(workspace.repositories / "repositories.parquet")
+    reasons = Counter(repositories["excluded"].drop_nulls().to_list())
     lines = [f"{len(repositories):,} repositories listed, {sum(reasons.values()):,} of them excluded"]
     lines += [f"  {count:>10,} {reason}" for reason, count in sorted(reasons.items())]
+    bad = repositories.filter(pl.col("excluded") == "bad_url")["excluded_detail"].to_list()
+    lines += _some([f"  {detail}" for detail in bad], "in repositories/repositories.parquet")
     return "\n".join([*lines, *_archives(units.read_archives(workspace))])
 
 
 def _archives(archives: dict[str, dict[str, Any]]) -> list[str]:
     """What the hours of each source held."""
     return [
-        f"archive       {found['hours']:>12,} hours in source {number}: {found['missing']:,} missing, "
+        f"archive       {found['hours']:>12,} hours in [[source]] {int(number) + 1}: {found['missing']:,} missing, "
         f"{found['truncated']:,} truncated; {found['events']:,} events, {sum(found['malformed'].values()):,} bad lines"
         for number, found in archives.items()
     ]
@@ -122,13 +124,13 @@ def status(workspace: Workspace) -> str:
         lines.append(f"repositories  {units.read_list(workspace).num_rows:>12,} listed, none extracted yet")
     else:
         lines.insert(0, _repositories(repository_counts(repositories)))
-        failures = _failures(repositories)
-        lines += [f"  {key}: {code}: {detail}" for key, code, detail in failures]
+        failures = [f"  {key}: {code}: {detail}" for key, code, detail in _failures(repositories)]
+        lines += _some(failures, "in the ledger of the next release")
         lines += ["again         stackyard extract CONFIG --retry CODE, or --retry all"] if failures else []
         lines.append(f"text          {int(repositories['text_bytes'].sum()):>12,} bytes")
     lines += [
         f"{name + ' on disk':<22}{_disk_bytes(workspace.root / name):>14,} bytes"
-        for name in ("files", "work", "release")
+        for name in ("fetched", "files", "work", "release")
     ]
     paused = hosts.paused(workspace.hosts).items()
     lines += [f"paused        {host} for {seconds:,.0f} s, as it asked or as it needs" for host, seconds in paused]
@@ -151,7 +153,13 @@ def _rate(done: list[units.Unit], left: int) -> list[str]:
 
 def _failures(repositories: pl.DataFrame) -> list[tuple[str, str, str]]:
     failed = repositories.filter(pl.col("outcome") == "failed")
-    return list(failed.select("repo_key", "code", "detail").head(SHOWN).iter_rows())
+    return list(failed.select("repo_key", "code", "detail").iter_rows())
+
+
+def _some(lines: list[str], where: str) -> list[str]:
+    """The first lines, and where all of them are."""
+    more = [f"  and {len(lines) - SHOWN:,} more: {where}"] if len(lines) > SHOWN else []
+    return lines[:SHOWN] + more
 
 
 def _disk_bytes(folder: Path) -> int:

@@ -159,6 +159,13 @@ def _unit_numbers(workspace: Workspace, repositories: pa.Table, large_bytes: int
     return numbers
 
 
+def forget_fetched(workspace: Workspace) -> None:
+    """What was fetched for units that are committed now is gone: a run may have been killed before it did that."""
+    for unit in units(workspace):
+        if unit.committed:
+            storage.delete_tree(workspace.fetched / unit.name)
+
+
 def expected_bytes(unit: Unit) -> int:
     """Size of the unit's repositories as far as it is known, and a guess for those to be fetched."""
     sizes = parquet.read(unit.path("list.parquet"), ["object_bytes"])["object_bytes"]

@@ -80,7 +80,7 @@ def opened(root: Path, config: Config) -> Iterator[Workspace]:
         raise WorkspaceError(f"{root}: cannot be written ({error.strerror}); use --workspace DIR") from None
     try:
         _lock(lock, root)
-        _check_origin(workspace, config)
+        _check_origin(root, config)
         end_left_over(workspace.fetched)
         storage.sweep(workspace.root)
         storage.finish_swap(workspace.release)
@@ -116,25 +116,29 @@ def _lock(lock: int, root: Path) -> None:
         raise WorkspaceError(f"{root}: another stackyard run is using it; wait for it or use --workspace DIR") from None
 
 
-def _check_origin(workspace: Workspace, config: Config) -> None:
-    """A workspace belongs to one `[[source]]` list and one `[extract]`, since its units depend on them; not on the
-    rights and the languages of a source, which only a release looks at."""
-    file = workspace.root / "workspace.json"
-    resolved = config.resolved()
-    sources = [{k: v for k, v in source.items() if k not in ("rights", "languages")} for source in resolved["source"]]
-    origin = {"layout": LAYOUT, "source": sources, "extract": resolved["extract"]}
-    if not file.exists():
+def _check_origin(root: Path, config: Config) -> None:
+    """A workspace belongs to the folders of its sources and to `[extract]`, since its units depend on them.
+
+    Other keys of a source may change, and sources may be added behind: a release looks at what is listed now.
+    """
+    file = root / "workspace.json"
+    sources = [source.directories or "fetched" for source in config.source]
+    origin = {"layout": LAYOUT, "source": sources, "extract": config.resolved()["extract"]}
+    known = storage.read_json(file) if file.exists() else origin
+    if known.get("layout") != LAYOUT:
+        raise WorkspaceError(f"{root}: was made by another version of stackyard; use --workspace DIR")
+    if known["extract"] != origin["extract"]:
+        raise WorkspaceError(
+            f"{root}: was made with another [extract]; use --workspace DIR for this configuration, or put the section "
+            f"back as {file} has it"
+        )
+    if known["source"] != sources[: len(known["source"])]:
+        raise WorkspaceError(
+            f"{root}: was made from other [[source]] tables; their order, their kinds and their directories must stay "
+            f"as {file} has them, and new ones come last; or use --workspace DIR"
+        )
+    if not file.exists() or known != origin:
         try:
             storage.write_json(file, origin)
         except OSError as error:
             raise WorkspaceError(f"{file}: cannot be written ({error.strerror}); use --workspace DIR") from None
-        return
-    known = storage.read_json(file)
-    if known.get("layout") != LAYOUT:
-        raise WorkspaceError(f"{workspace.root}: was made by another version of stackyard; use --workspace DIR")
-    for section in ("source", "extract"):
-        if known.get(section) != origin[section]:
-            raise WorkspaceError(
-                f"{workspace.root}: was made with another [{section}]; use --workspace DIR for this configuration, "
-                f"or put the section back as {file} has it"
-            )

@@ -9,10 +9,11 @@ from typing import NamedTuple
 from urllib.parse import urljoin
 
 from pipeline.fetch.address import Address
-from pipeline.fetch.codes import FetchError
+from pipeline.fetch.codes import FetchError, RespelledError
 from pipeline.fetch.hosts import retry_after_s
 from pipeline.git import printable
 from pipeline.sources.names import REPO_NAME
+from pipeline.sources.rows import repo_key
 
 MAX_TRACE_BYTES = 1 << 20  # a server may send headers without end
 HEADER = re.compile(rb"<= Recv header: (?:HTTP/[\d.]+ (\d{3})|([\w-]+): *([^\r\n]*))")
@@ -35,8 +36,8 @@ WORDS = (
     ("unsupported", r"mismatched algorithms|dumb http transport|object format|unsupported"),
     ("refused", r"Failed to connect|Could not connect|Connection refused|Couldn't connect"),
     ("commit_not_found", r"not our ref|unadvertised object"),
-    ("corrupt_remote", r"remote: .*(fatal|error|aborting)|remote error|did not send all necessary objects"),
 )
+SERVER_FAILED = re.compile(r"remote: .*(fatal|error|aborting)|remote error|did not send all necessary objects")
 # Names in old or careless commits that harm nobody who checks nothing out.
 BENIGN = re.compile(
     r"badFilemode|zeroPaddedFilemode|nullSha1|gitmodules\w*|gitattributes\w*|largePathname|(bad|missing|zeroPadded)"
@@ -72,9 +73,14 @@ def read_trace(path: Path) -> Answer:
     return Answer(status, headers)
 
 
+def own_words(said: str) -> str:
+    """What our git said, without what the server said: a full disk there is no full disk here."""
+    return "\n".join(line for line in said.split("\n") if not line.startswith("remote: "))
+
+
 def fsck_id(said: str) -> str | None:
     """The message id of git's check, when that ended the fetch."""
-    found = FSCK.search(said)
+    found = FSCK.search(own_words(said))
     return found[1] if found else None
 
 
@@ -108,10 +114,12 @@ def _retry_after_s(answer: Answer) -> float | None:
 
 
 def _code(said: str, exit_status: int) -> str:
-    died = DIED.search(said)
+    own = own_words(said)
+    died = DIED.search(own)
     # `timeout` ends like git, by its signal; or, when it has ended git, with 128 and the signal
     ended_by = int(died[1]) if died else -exit_status if exit_status < 0 else exit_status - 128
-    return SIGNALS.get(ended_by) or next((code for code, words in WORDS if re.search(words, said)), "server_error")
+    otherwise = "corrupt_remote" if SERVER_FAILED.search(said) else "server_error"
+    return SIGNALS.get(ended_by) or next((code for code, words in WORDS if re.search(words, own)), otherwise)
 
 
 def _told(said: str) -> str:
@@ -122,13 +130,15 @@ def _told(said: str) -> str:
 
 
 def redirected(address: Address, location: str) -> FetchError:
-    """`renamed_to` with the new owner/name, when that is on the same host; else `redirect_denied`."""
+    """`renamed_to` with the new owner/name, when that is on the same host; RespelledError when it is the same name;
+    else `redirect_denied`."""
     try:
         target = urljoin(address.url + "/info/refs", location)
     except ValueError:
         return FetchError("redirect_denied", "redirected to no address")
-    path = target.removeprefix(address.base + "/").partition("?")[0].removesuffix("/info/refs").removesuffix(".git")
-    same = address.url.removeprefix(address.base + "/").removesuffix(".git")
-    if target.startswith(address.base + "/") and REPO_NAME.fullmatch(path) and path != same:
-        return FetchError("renamed_to", path)
+    place = target.partition("?")[0].removesuffix("/info/refs")
+    path, same = (url.removeprefix(address.base + "/").removesuffix(".git") for url in (place, address.url))
+    if target.startswith(address.base + "/") and REPO_NAME.fullmatch(path) and place != address.url:
+        is_same = repo_key(address.host, path) == repo_key(address.host, same)
+        return RespelledError(place) if is_same else FetchError("renamed_to", path)
     return FetchError("redirect_denied", f"redirected to {printable(location)!r}")

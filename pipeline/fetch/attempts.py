@@ -4,6 +4,8 @@ In the folder of a unit, `00003.git` is what was fetched and `00003.json` the at
 the unit is committed, so that what a killed worker has fetched is not fetched again.
 """
 
+import errno
+import os
 import random
 import time
 from dataclasses import dataclass, field
@@ -15,7 +17,7 @@ from pipeline import storage
 from pipeline.config import Fetch
 from pipeline.errors import RepositoryError
 from pipeline.fetch.address import Address, resolve
-from pipeline.fetch.codes import CODES, OF_THE_HOST, FetchError
+from pipeline.fetch.codes import CODES, OF_THE_HOST, FetchError, RespelledError
 from pipeline.fetch.hosts import Hosts
 from pipeline.fetch.once import Asked, Fetched, Watch, commit_named, fetch
 
@@ -133,7 +135,10 @@ class Attempts:
             answer = partial(self.hosts.answered, host, retry_after_s=None)
             try:
                 address = resolve(repository.url, self.settings)
-                fetched = self._fetch(repository, address, timeout_s, watch)
+                try:
+                    fetched = self._fetch(repository, address, timeout_s, watch)
+                except RespelledError as error:  # some forges want .git behind every name
+                    fetched = self._fetch(repository, address._replace(url=error.url), timeout_s, watch)
             except FetchError as error:
                 answer(code=error.code, retry_after_s=error.retry_after_s, seconds=time.monotonic() - start_s)
                 raise
@@ -143,7 +148,7 @@ class Attempts:
     def _fetch(self, repository: Wanted, address: Address, timeout_s: int, watch: Watch) -> Fetched:
         """Into a temporary folder; into its place when it is whole. Of a known commit there is only the commit."""
         final = self.store(repository.number)
-        temporary = final.with_name(f"{storage.TEMPORARY}{final.name}")
+        temporary = final.with_name(f"{storage.TEMPORARY}{os.getpid()}-{final.name}")  # another may do the same unit
         storage.delete_tree(temporary)
         try:
             asked = Asked(repository.asked_commit_id, COMMIT_ONLY, timeout_s)
@@ -154,8 +159,11 @@ class Attempts:
             if not temporary.exists():
                 asked = asked._replace(objects=f"blob:limit={self.max_file_bytes + 1}")
                 fetched = fetch(address, temporary, asked, self.settings, watch)
-            storage.delete_tree(final)
-            temporary.rename(final)
+            try:
+                temporary.rename(final)
+            except OSError as error:
+                if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                    raise  # else another process did the same, or a run was killed before it took note
             return fetched
         finally:
             storage.delete_tree(temporary)

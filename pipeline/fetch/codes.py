@@ -48,3 +48,11 @@ class FetchError(RepositoryError):
     def __init__(self, code: str, detail: str, retry_after_s: float | None = None) -> None:
         super().__init__(code, detail)
         self.retry_after_s = retry_after_s
+
+
+class RespelledError(FetchError):
+    """The server has the same repository under another spelling, at `url`."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__("redirect_denied", "redirected from one spelling to another, twice")
+        self.url = url

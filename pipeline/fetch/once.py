@@ -6,6 +6,7 @@ were: what the server said about itself is forgotten, so nothing can be fetched 
 
 import errno
 import os
+import resource
 import shutil
 import time
 from collections.abc import Iterator, Sequence
@@ -19,7 +20,7 @@ from pipeline import git
 from pipeline.config import Fetch, Host
 from pipeline.errors import ConfigError
 from pipeline.fetch.address import Address
-from pipeline.fetch.answer import BENIGN, failure, fsck_id, read_trace
+from pipeline.fetch.answer import BENIGN, failure, fsck_id, own_words, read_trace
 from pipeline.fetch.codes import FetchError
 
 HEAD = "refs/stackyard/head"
@@ -111,11 +112,12 @@ def _fetch(address: Address, folder: Path, asked: Asked, settings: Fetch, watch:
     if status != 0:
         if running.timed_out and time.monotonic() - started_s >= asked.timeout_s:
             raise FetchError("timeout", f"not fetched within {asked.timeout_s} s ([fetch] timeout_s)")
-        if any(words in said for words in NO_SPACE):
+        own = own_words(said)
+        if any(words in own for words in NO_SPACE):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder))
-        _check_limits(folder, settings, said, time.monotonic() - started_s)
+        _check_limits(folder, settings, own, time.monotonic() - started_s)
         answer = read_trace(trace)
-        if "couldn't find remote ref HEAD" in said:
+        if "couldn't find remote ref HEAD" in own:
             if answer.is_of_git:
                 return True
             raise FetchError("server_error", "the answer was not one of git's smart protocol")
@@ -167,10 +169,16 @@ def user_agent(contact: str) -> str:
 
 
 def _limits(settings: Fetch) -> Sequence[str]:
+    """Options of prlimit; never above the limits that this process has, which it could not raise."""
+    wanted = {
+        "fsize": (settings.max_pack_bytes, resource.RLIMIT_FSIZE),
+        "as": (settings.max_memory_bytes, resource.RLIMIT_AS),
+        "cpu": (settings.max_cpu_s, resource.RLIMIT_CPU),
+    }
+    hard = {name: resource.getrlimit(kind)[1] for name, (_, kind) in wanted.items()}
     return [
-        f"--fsize={settings.max_pack_bytes}",
-        f"--as={settings.max_memory_bytes}",
-        f"--cpu={settings.max_cpu_s}",
+        f"--{name}={value if hard[name] == resource.RLIM_INFINITY else min(value, hard[name])}"
+        for name, (value, _) in wanted.items()
     ]
 
 

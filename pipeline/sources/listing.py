@@ -1,6 +1,7 @@
 """All sources to one list of repositories, each fetched once or excluded with a reason."""
 
 import fnmatch
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import cast
 
@@ -43,9 +44,16 @@ def follow_renames(listed: pa.Table, renames: Sequence[tuple[str, str]], config:
 
 def _finished(found: pl.DataFrame, renames: Sequence[tuple[str, str]], config: Config) -> pa.Table:
     """The rows and their new names, without who opted out, sorted, each key once."""
+    opt_outs = read_opt_outs(config.folder, config.opt_out.files)
+    renamed = [(former, repo_key(former.partition("/")[0], repo_name)) for former, repo_name in renames]
+    found = opted_out(found, opt_outs, renamed)
+    steps: Counter[str] = Counter()  # from a name that a source has
+    for former, current in renamed:
+        steps[current] = steps[former] + 1
     for _ in range(MAX_RENAMES):
-        found = _followed(found, renames, config.source)
-    found = opted_out(found, read_opt_outs(config.folder, config.opt_out.files))
+        near = [rename for rename, (_, current) in zip(renames, renamed, strict=True) if steps[current] <= MAX_RENAMES]
+        found = _followed(found, near, config.source)
+    found = opted_out(found, opt_outs, renamed)
     order = ["repo_key", pl.col("excluded").is_not_null(), "source", pl.coalesce("location", "url", pl.lit(""))]
     return _first_of_each(found.sort(order, maintain_order=True)).to_arrow().cast(LISTED)
 

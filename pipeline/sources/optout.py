@@ -28,14 +28,20 @@ def _lines(path: Path) -> Iterator[str]:
             yield name
 
 
-def opted_out(repositories: pl.DataFrame, opt_outs: frozenset[str]) -> pl.DataFrame:
-    """The rows of LISTED; excluded as `opt_out` where a line names them, their owner or group, or a former name."""
+def opted_out(repositories: pl.DataFrame, opt_outs: frozenset[str], renames: Sequence[tuple[str, str]]) -> pl.DataFrame:
+    """The rows of LISTED; excluded as `opt_out` where a line names them, their owner or group, or a former name.
+
+    `renames`: repo_key and new repo_key, oldest first.
+    """
     if not opt_outs:
         return repositories
     pairs = repositories.select("host", "repo_name").iter_rows()
     named = pl.Series([not opt_outs.isdisjoint(_names(host, repo_name)) for host, repo_name in pairs], dtype=pl.Boolean)
-    former = repositories.filter(named & (repositories["excluded"] == "renamed_to"))["excluded_detail"]
-    out = named | repositories["repo_key"].is_in(former.implode())
+    rows = repositories.filter(named)
+    keys = {*rows["repo_key"], *rows.filter(pl.col("excluded") == "renamed_to")["excluded_detail"]}
+    for former, current in renames:
+        keys |= {current} if former in keys else set()
+    out = repositories["repo_key"].is_in(list(keys))
     return repositories.with_columns(
         excluded=pl.when(out).then(pl.lit("opt_out")).otherwise("excluded"),
         excluded_detail=pl.when(~out).then("excluded_detail"),

@@ -1,16 +1,20 @@
 """What the README tells people to type works as written."""
 
-import os
 import re
-import subprocess
-import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from examples.demo_corpus import build
+from examples import demo
+from examples.archive_hour import write_hour
+from examples.demo_corpus import TREES, write_repository
+from examples.git_server import serving
+from pipeline.config import load
+from tests.docs.terminal import Stackyard, Terminal, terminal
 
-README = (Path(__file__).parents[2] / "README.md").read_text()
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text()
 
 
 def blocks(language: str) -> list[str]:
@@ -19,39 +23,64 @@ def blocks(language: str) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with `mirrors` in it."""
-    path = tmp_path_factory.mktemp("readme")
-    build(path / "mirrors", limit=6)
-    (path / "examples").mkdir()
-    (path / "examples/demo.toml").write_text('[[source]]\ndirectories = ["../mirrors"]\n')
-    run(["stackyard", "run", "examples/demo.toml", "--workspace", "build/workspace"], path)
-    return path
+def shell(tmp_path_factory: pytest.TempPathFactory, stackyard: Stackyard) -> Iterator[Terminal]:
+    """A terminal in a folder with `mirrors` in it, and `build` as `make run` leaves it, but with fewer repositories."""
+    folder = tmp_path_factory.mktemp("readme")
+    for name in ("generated", "gpl", "twins"):
+        write_repository(folder / f"build/demo/made/{name}.git", TREES[name]())
+    (folder / "mirrors").symlink_to(folder / "build/demo")
+    write_hour(folder / "build" / demo.HOUR, demo.repo_names(folder / "build/demo"))
+    template = (ROOT / "examples/demo.toml").read_text()
+    with serving(folder / "build/demo") as server:
+        (folder / "build/demo.toml").write_text(template + demo.FORGE.format(url=server.url))
+        variables = {"STACKYARD_FORGE": server.url, "HF_HOME": str(folder / "hf"), "HF_HUB_OFFLINE": "1"}
+        with terminal(folder, stackyard.path, **stackyard.variables, **variables) as shell:
+            typed(shell, "stackyard run build/demo.toml --workspace build/workspace")
+            yield shell
 
 
-def run(command: list[str], folder: Path, **environment: str) -> str:
-    home = {"HF_HOME": str(folder / "hf"), "HF_HUB_OFFLINE": "1"}
-    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-    done = subprocess.run(
-        command, cwd=folder, env=os.environ | home | {"PATH": path} | environment, capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+def typed(shell: Terminal, script: str) -> str:
+    """What is printed."""
+    answer = shell.type(script)
+    assert answer.code == 0, answer.printed
+    return answer.printed
 
 
-def test_the_shell_commands_run_in_a_folder_with_mirrors(folder: Path) -> None:
-    printed = [run(["bash", "-euc", script], folder) for script in blocks("bash")]
-    assert " kept, " in printed[0] and (folder / "workspace/release/README.md").exists()
+def test_the_shell_commands_run_in_a_folder_with_mirrors(shell: Terminal) -> None:
+    printed = [typed(shell, script) for script in blocks("bash")]
+    assert " kept, " in printed[0] and "card          workspace/release/README.md" in printed[0]
     assert "removed: generated" in printed[1]
 
 
-def test_the_python_examples_run_on_the_release_of_make_run(folder: Path) -> None:
-    printed = [run([sys.executable, "-c", script], folder) for script in blocks("python")]
+def test_the_python_examples_run_on_the_release_of_make_run(shell: Terminal) -> None:
+    printed = [typed(shell, f"python - <<'END'\n{script}END") for script in blocks("python")]
     assert "/" in printed[0]
     assert "generated" in printed[1]
 
 
-def test_every_command_of_the_table_is_a_command() -> None:
-    table = set(re.findall(r"^\| `stackyard (\w+)", README, re.MULTILINE))
-    listed = set(re.findall(r"^  (\w+) ", run(["stackyard", "--help"], Path()).split("Commands:")[1], re.MULTILINE))
-    assert table == listed
+def test_every_source_of_the_configuration_is_one_on_its_own(tmp_path: Path) -> None:
+    (block,) = blocks("toml")
+    sources = re.findall(r"\[\[source\]\]\n(?:.+\n)+", block)
+    for source in sources:
+        (tmp_path / "c.toml").write_text(source)
+        assert len(load(tmp_path / "c.toml").source) == 1
+    (tmp_path / "c.toml").write_text(block)
+    kinds = [(bool(s.directories), bool(s.names), bool(s.gharchive)) for s in load(tmp_path / "c.toml").source]
+    assert kinds == [(True, False, False), (False, True, False), (False, False, True)]
+    assert len(sources) == 3
+
+
+def test_every_command_and_option_of_the_table_is_one(shell: Terminal) -> None:
+    table = dict(re.findall(r"^\| `stackyard (\w+).*?` \| (.*) \|$", README, re.MULTILINE))
+    commands = typed(shell, "stackyard --help").split("Commands:")[1]
+    assert table.keys() == set(re.findall(r"^  (\w+) ", commands, re.MULTILINE))
+    for command, does in table.items():
+        assert set(re.findall(r"--\w+", does)) <= set(re.findall(r"--\w+", typed(shell, f"stackyard {command} --help")))
+
+
+@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", "examples/README.md", *Path("runbooks").glob("*.md")])
+def test_every_page_that_is_linked_is_there(page: str) -> None:
+    text = (ROOT / page).read_text()
+    assert not [
+        link for link in re.findall(r"\]\(([^)#:]+)\)", text) if not (ROOT / page).parent.joinpath(link).exists()
+    ]

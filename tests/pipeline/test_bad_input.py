@@ -196,11 +196,17 @@ def test_a_missing_configuration_is_told(folder: Path) -> None:
 def test_a_workspace_of_another_source_is_refused(extracted: Path) -> None:
     (extracted / "other.toml").write_text('[[source]]\ndirectories = ["mirrors/o"]\n')
     told = problem(stackyard(extracted, "run", "other.toml"), 2)
-    assert re.search(r"workspace: was made with another \[source\]; use --workspace DIR", told)
+    assert "workspace: was made from other [[source]] tables; their order, their kinds and their directories" in told
+    (extracted / "other.toml").write_text('[[source]]\nnames = ["n.txt"]\n' + SOURCE)
+    (extracted / "n.txt").write_text("a/b\n")
+    assert "new ones come last" in problem(stackyard(extracted, "list", "other.toml"), 2)
     (extracted / "other.toml").write_text(SOURCE + "[extract]\nmax_file_bytes = 7\n")
     assert "was made with another [extract]" in problem(stackyard(extracted, "list", "other.toml"), 2)
     (extracted / "other.toml").write_text(SOURCE + "[split]\ntest_fraction = 0.5\n")
     succeeds(extracted, "list", "other.toml")
+    (extracted / "other.toml").write_text(SOURCE + 'exclude = ["no/thing"]\n[[source]]\nnames = ["n.txt"]\n')
+    succeeds(extracted, "list", "other.toml")
+    assert "new ones come last" in problem(stackyard(extracted, "list", "corpus.toml"), 2)
 
 
 def test_two_runs_cannot_share_a_workspace(extracted: Path) -> None:

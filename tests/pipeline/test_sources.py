@@ -399,6 +399,13 @@ def test_a_new_name_is_filtered_as_a_listed_one(tmp_path: Path) -> None:
     }
 
 
+def test_who_opted_out_is_out_under_a_new_name_too(tmp_path: Path) -> None:
+    (tmp_path / "out.txt").write_text("a/old\n")
+    renames = (("github.com/a/old", "b/new"), ("github.com/b/new", "c/newest"))
+    rows = follow(tmp_path, "a/old\nc/newest\nd/other\n", *renames, opt_out=OptOut(files=["out.txt"]))
+    assert {row["repo_name"] for row in rows if row["excluded"] is None} == {"d/other"}
+
+
 def test_what_one_source_excludes_another_may_bring(tmp_path: Path) -> None:
     (tmp_path / "names.txt").write_text("a/b\n")
     rows = listed(tmp_path, {"names": ["names.txt"], "exclude": ["a/*"]}, {"names": ["names.txt"]})
