@@ -98,7 +98,7 @@ def extract_planned(workspace: Workspace, config: Config, engine: Engine) -> Non
     waiting = sorted(sizes, key=lambda unit: (-sizes[unit], unit))  # workers that take turns end together
     work = ExtractUnit(str(config.folder), workspace, config.extract, config.fetch)
     parallel = sum(sizes.values()) > PARALLEL_OBJECT_BYTES
-    watched = deaths.is_unexplained(workspace)  # this process may have been killed, or a repository did it
+    watched = deaths.is_suspected(workspace)
     deaths.forget_notes(workspace)
     with progress("extract", "units", len(waiting), lambda: sum(unit.committed for unit in waiting)):
         try:

@@ -50,9 +50,9 @@ def forget(workspace: Workspace, repo_keys: Iterable[str]) -> None:
         storage.write_json(workspace.journal / "deaths.json", left)
 
 
-def is_unexplained(workspace: Workspace) -> bool:
-    """Whether a process died while it read, and nobody saw how: it may have been killed, or the repository did it."""
-    return any(workspace.reading.glob("*"))
+def is_suspected(workspace: Workspace) -> bool:
+    """Whether a process died while it read. Where nobody saw how, it may have been killed, or the repository did it."""
+    return bool(deaths(workspace)) or any(workspace.reading.glob("*"))
 
 
 def forget_notes(workspace: Workspace) -> None:

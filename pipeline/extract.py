@@ -2,7 +2,6 @@
 
 import errno
 import hashlib
-import shutil
 import tempfile
 import traceback
 from collections.abc import Callable, Iterator
@@ -53,11 +52,9 @@ class ExtractUnit:
     def __call__(self, unit_id: int) -> None:
         """Commits the unit; does nothing when it is committed already."""
         unit = Unit.of(self.workspace, unit_id)
-        if self.skip_committed and unit.committed:
-            return
-        while not self.extracted(unit):
-            if self.skip_committed and unit.committed:
-                return
+        with storage.locked(self.workspace.locks / unit.name):  # a runner may give a unit out twice
+            while not (self.skip_committed and unit.committed) and not self.extracted(unit):
+                pass
 
     def extracted(self, unit: Unit) -> bool:
         """Commits the unit; False where a fetched repository was damaged since and must be fetched again."""
@@ -93,7 +90,7 @@ class ExtractUnit:
         failed = {outcomes[number].listed["repo_key"]: codes for number, codes in attempts.failed().items()}
         journal = {"seconds": profile.seconds, "failed_attempts": failed}
         storage.write_json(self.workspace.journal / f"extract/{unit.name}.json", journal)
-        shutil.rmtree(fetched, ignore_errors=True)  # another may do the same unit; what is left goes with the next run
+        storage.delete_tree(fetched)
         return True
 
     def opened(

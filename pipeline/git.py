@@ -11,6 +11,7 @@ import fcntl
 import hashlib
 import io
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -84,9 +85,9 @@ def command(
     *,
     environment: Mapping[str, str] = MappingProxyType({}),
     settings: Mapping[str, str] = MappingProxyType({}),
-    limits: Sequence[str] = (f"--as={MAX_MEMORY_BYTES}",),
+    limits: Mapping[str, int] = MappingProxyType({"as": MAX_MEMORY_BYTES}),
 ) -> list[str]:
-    """git with its whole environment in the argument list, ended by the kernel at its limits (those of prlimit)."""
+    """git with its whole environment in the argument list, ended by the kernel at its limits (options of prlimit)."""
     variables = {
         "PATH": os.environ.get("PATH", os.defpath),
         "HOME": str(home),
@@ -110,10 +111,18 @@ def command(
     }
     return [
         *("env", "-i", *(f"{name}={value}" for name, value in variables.items())),
-        *("timeout", "-s", "KILL", str(timeout_s), "prlimit", "--core=0", "--nofile=256", *limits, "--", "git"),
+        *("timeout", "-s", "KILL", str(timeout_s), "prlimit", "--core=0", "--nofile=256"),
+        *(f"--{name}={_allowed(name, value)}" for name, value in limits.items()),
+        *("--", "git"),
         *(part for name, value in {**SETTINGS, **settings}.items() for part in ("-c", f"{name}={value}")),
         *arguments,
     ]
+
+
+def _allowed(name: str, value: int) -> int:
+    """The limit, or the lower one that this process has itself and could not raise."""
+    hard = resource.getrlimit(getattr(resource, f"RLIMIT_{name.upper()}"))[1]
+    return value if hard == resource.RLIM_INFINITY else min(value, hard)
 
 
 @dataclass(frozen=True)

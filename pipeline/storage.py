@@ -5,6 +5,7 @@ A file is final when it has its name: it is written beside it under a temporary 
 
 import ctypes
 import errno
+import fcntl
 import hashlib
 import json
 import os
@@ -34,6 +35,18 @@ def commit(path: Path) -> Iterator[Path]:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Nobody else has the lock of this name while the block runs; waits for it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(lock)
 
 
 def sync(path: Path) -> None:

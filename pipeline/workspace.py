@@ -42,6 +42,11 @@ class Workspace:
         return self.root / "fetched"
 
     @property
+    def locks(self) -> Path:
+        """A file for each unit, locked by who works on it."""
+        return self.journal / "locks"
+
+    @property
     def hosts(self) -> Path:
         """What the answers of each host taught, for all workers of this machine."""
         return self.journal / "hosts"

@@ -38,11 +38,17 @@ WORDS = (
     ("commit_not_found", r"not our ref|unadvertised object"),
 )
 SERVER_FAILED = re.compile(r"remote: .*(fatal|error|aborting)|remote error|did not send all necessary objects")
-# Names in old or careless commits that harm nobody who checks nothing out.
-BENIGN = re.compile(
-    r"badFilemode|zeroPaddedFilemode|nullSha1|gitmodules\w*|gitattributes\w*|largePathname|(bad|missing|zeroPadded)"
-    r"(SpaceBefore)?(Date|DateOverflow|Email|EmailOverflow|Name|NameBeforeEmail|Timezone|TaggerEntry|TagName)\w*"
-    r"|missing(NameBefore|SpaceBefore)\w+"
+# What git's check says of old or careless commits, and of files that only a work tree obeys (git-fsck(1)).
+BENIGN = frozenset(
+    [
+        *("badDate", "badDateOverflow", "badEmail", "badName", "badTagName", "badTimezone", "missingEmail"),
+        *("missingNameBeforeEmail", "missingSpaceBeforeDate", "missingSpaceBeforeEmail", "missingTaggerEntry"),
+        *("badFilemode", "largePathname", "nullSha1", "zeroPaddedDate", "zeroPaddedFilemode"),
+        *("gitmodulesBlob", "gitmodulesLarge", "gitmodulesMissing", "gitmodulesName", "gitmodulesParse"),
+        *("gitmodulesPath", "gitmodulesSymlink", "gitmodulesUpdate", "gitmodulesUrl"),
+        *("gitattributesBlob", "gitattributesLarge", "gitattributesLineLength", "gitattributesMissing"),
+        *("gitattributesSymlink", "gitignoreSymlink", "mailmapSymlink"),
+    ]
 )
 
 

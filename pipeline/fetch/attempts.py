@@ -4,8 +4,6 @@ In the folder of a unit, `00003.git` is what was fetched and `00003.json` the at
 the unit is committed, so that what a killed worker has fetched is not fetched again.
 """
 
-import errno
-import os
 import random
 import time
 from dataclasses import dataclass, field
@@ -148,7 +146,7 @@ class Attempts:
     def _fetch(self, repository: Wanted, address: Address, timeout_s: int, watch: Watch) -> Fetched:
         """Into a temporary folder; into its place when it is whole. Of a known commit there is only the commit."""
         final = self.store(repository.number)
-        temporary = final.with_name(f"{storage.TEMPORARY}{os.getpid()}-{final.name}")  # another may do the same unit
+        temporary = final.with_name(f"{storage.TEMPORARY}{final.name}")
         storage.delete_tree(temporary)
         try:
             asked = Asked(repository.asked_commit_id, COMMIT_ONLY, timeout_s)
@@ -159,11 +157,8 @@ class Attempts:
             if not temporary.exists():
                 asked = asked._replace(objects=f"blob:limit={self.max_file_bytes + 1}")
                 fetched = fetch(address, temporary, asked, self.settings, watch)
-            try:
-                temporary.rename(final)
-            except OSError as error:
-                if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
-                    raise  # else another process did the same, or a run was killed before it took note
+            storage.delete_tree(final)  # of a run that was killed before it took note
+            temporary.rename(final)
             return fetched
         finally:
             storage.delete_tree(temporary)

@@ -6,10 +6,9 @@ were: what the server said about itself is forgotten, so nothing can be fetched 
 
 import errno
 import os
-import resource
 import shutil
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
@@ -102,7 +101,11 @@ def _fetch(address: Address, folder: Path, asked: Asked, settings: Fetch, watch:
             asked.timeout_s,
             environment=_environment(address, trace),
             settings=SETTINGS | _settings(address, settings) | helper | {"fetch.fsckObjects": str(check).lower()},
-            limits=_limits(settings),
+            limits={
+                "fsize": settings.max_pack_bytes,
+                "as": settings.max_memory_bytes,
+                "cpu": settings.max_cpu_s,
+            },
         )
         with git.started(command, folder, pass_fds=descriptors) as running:
             watch.began(running)
@@ -121,7 +124,7 @@ def _fetch(address: Address, folder: Path, asked: Asked, settings: Fetch, watch:
             if answer.is_of_git:
                 return True
             raise FetchError("server_error", "the answer was not one of git's smart protocol")
-        if (message := fsck_id(said)) and BENIGN.fullmatch(message):
+        if (message := fsck_id(said)) in BENIGN:
             raise HarmlessError(message)
         raise failure(address, answer, said, status)
     trace.unlink(missing_ok=True)
@@ -166,20 +169,6 @@ def _settings(address: Address, settings: Fetch) -> dict[str, str]:
 def user_agent(contact: str) -> str:
     """Who fetches. It begins like git's own, by which some forges tell git from a browser."""
     return f"git/{git.version()} stackyard/{version('stackyard')}" + (f" (+{contact})" if contact else "")
-
-
-def _limits(settings: Fetch) -> Sequence[str]:
-    """Options of prlimit; never above the limits that this process has, which it could not raise."""
-    wanted = {
-        "fsize": (settings.max_pack_bytes, resource.RLIMIT_FSIZE),
-        "as": (settings.max_memory_bytes, resource.RLIMIT_AS),
-        "cpu": (settings.max_cpu_s, resource.RLIMIT_CPU),
-    }
-    hard = {name: resource.getrlimit(kind)[1] for name, (_, kind) in wanted.items()}
-    return [
-        f"--{name}={value if hard[name] == resource.RLIM_INFINITY else min(value, hard[name])}"
-        for name, (value, _) in wanted.items()
-    ]
 
 
 @contextmanager
