@@ -81,6 +81,7 @@ def extract(
         units.write_generation(workspace, wanted, config.extract.large_repository_bytes)
         extract_planned(workspace, config, engine)
         again = again.slice(0, 0)
+    inputs.check_bugs(workspace)
 
 
 def with_new_names(workspace: Workspace, config: Config, limit: int | None) -> pa.Table:
@@ -107,7 +108,6 @@ def extract_planned(workspace: Workspace, config: Config, engine: Engine) -> Non
         except WorkerDied as error:
             deaths.record(workspace, error.process)
             raise
-    inputs.check_bugs(workspace)
 
 
 def release(

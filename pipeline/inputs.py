@@ -162,14 +162,13 @@ def renames(workspace: Workspace) -> list[tuple[str, str]]:
 
 def check_bugs(workspace: Workspace) -> None:
     """Raises CorpusError when too many repositories failed for reasons that nobody foresaw."""
-    committed = [unit for unit in units(workspace) if unit.committed]
-    commits = [unit.commit() for unit in committed]
-    bugs = sum(commit["bugs"] for commit in commits)
-    repositories = sum(sum(commit["repositories"].values()) for commit in commits)
-    if bugs > max(MAX_BUGS, MAX_BUG_FRACTION * repositories):
-        failed = pl.concat([_outcomes(unit) for unit in committed]).filter(pl.col("code") == "bug")
+    if not any(unit.committed for unit in units(workspace)):
+        return
+    repositories = gather(workspace)[1].filter(pl.col("outcome").is_in([*READ, "failed"]))
+    failed = repositories.filter(pl.col("code") == "bug")
+    if failed.height > max(MAX_BUGS, MAX_BUG_FRACTION * repositories.height):
         names = failed["detail"].value_counts(sort=True)["detail"].head(3).to_list()
         raise CorpusError(
-            f"extract: {bugs} of {repositories} repositories failed with bugs of stackyard itself, more than it "
-            f"goes on with; please report {', '.join(names)}: see {workspace.journal / 'bugs'}"
+            f"extract: {failed.height} of {repositories.height} repositories failed with bugs of stackyard itself, "
+            f"more than it goes on with; please report {', '.join(names)}: see {workspace.journal / 'bugs'}"
         )
