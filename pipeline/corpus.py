@@ -86,7 +86,8 @@ def extract(
 
 def with_new_names(workspace: Workspace, config: Config, limit: int | None) -> pa.Table:
     """Repositories that no generation has, those among them to which their forge has sent us on"""
-    units.write_list(workspace, follow_renames(units.read_list(workspace), inputs.renames(workspace), config))
+    if renames := inputs.renames(workspace):
+        units.write_list(workspace, follow_renames(units.read_list(workspace), renames, config))
     return units.unplanned(workspace, limit)
 
 
