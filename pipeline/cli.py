@@ -1,6 +1,7 @@
 """The command line: parses, calls, prints. Results on stdout, everything else on stderr."""
 
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -186,6 +187,8 @@ def _run(
         from pipeline import corpus  # imports Beam, which takes a second: after everything that can be wrong
         from pipeline.engine import Engine
 
+        # Polars takes SIGINT for itself when it is imported, and Ctrl-C would wait for the end of a stage
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         engine = Engine(workers, tuple(beam or ()))
         if "list" in steps:
             corpus.list_names(space, settings, engine)

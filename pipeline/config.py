@@ -97,7 +97,7 @@ class Fetch(Section):
     backoff_s: Annotated[float, Field(gt=0)] = 2.0
     max_concurrent: Positive = 2
     max_starts_per_s: Annotated[float, Field(gt=0)] = 1.0
-    contact: str = ""
+    contact: Annotated[str, Field(pattern=r"^[ -~]*$")] = ""
     hosts: dict[str, Host] = {}
 
 

@@ -201,6 +201,7 @@ def check_tokens(settings: Fetch) -> None:
 def token(variable: str) -> str:
     """The token, or user:token, in an environment variable. Raises ConfigError when there is none."""
     value = os.environ.get(variable, "").strip()
-    if not value:
-        raise ConfigError(f"fetch.hosts: the environment variable {variable} (token_env) is not set")
+    if not value or not value.isprintable():
+        reason = "holds a character that no token has" if value else "is not set"
+        raise ConfigError(f"fetch.hosts: the environment variable {variable} (token_env) {reason}")
     return value

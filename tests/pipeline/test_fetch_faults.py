@@ -768,3 +768,17 @@ def test_a_refresh_of_folders(trial: Trial, world: World) -> None:
     assert changed == {moved_on: ("ok", None), "owner/name04": ("failed", "not_found")}
     found = released(trial)
     assert set(found[moved_on]) > set(LATER) and len(found) == 12
+
+
+def test_ctrl_c_ends_a_run_that_waits_for_a_host(tmp_path: Path) -> None:
+    given = write_configuration(
+        tmp_path / "given", [f"owner/name{i}" for i in range(20)], "http://127.0.0.1:9"
+    )  # nobody there
+    given.write_text(given.read_text().replace("attempts = 4", "attempts = 50"))
+    command = [STACKYARD, "run", given, "--workspace", tmp_path / "workspace", "--workers", "2"]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    wait_for(lambda: bool(list((tmp_path / "workspace").glob("journal/hosts/*.json"))))
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=20)  # it would wait for hours
+    assert process.returncode == 130
+    assert "stopped; nothing committed is lost" in said
