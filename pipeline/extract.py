@@ -209,7 +209,6 @@ def _commit(outcomes: list[Outcome], rows: int, texts: int, digests: dict[str, s
     return {
         "files": {name: {"sha256": digest} for name, digest in digests.items()},
         "repositories": counts,
-        "bugs": sum(outcome.code == "bug" for outcome in outcomes),
         "rows": rows,
         "texts": texts,
         "text_bytes": sum(outcome.text_bytes for outcome in outcomes),

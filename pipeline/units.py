@@ -21,7 +21,7 @@ from pipeline.workspace import Workspace
 from schemas.repositories import PLANNED
 
 MIN_UNITS = 64  # every worker of a small machine or cluster always has some
-COMMITTED = {"files", "repositories", "rows", "bugs"}  # what readers of a commit ask for
+COMMITTED = {"files", "repositories", "rows"}  # what readers of a commit ask for
 FETCHED_BYTES = 500_000  # of a repository of unknown size: the median of four that were measured at depth 1 is 4 MB
 REPOSITORIES_PER_UNIT = 200  # so that a killed worker loses minutes
 
