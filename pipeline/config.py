@@ -86,6 +86,9 @@ class Host(Section):
 
 
 class Fetch(Section):
+    """Limits of one fetch, and the pace of each host. No forge publishes numbers for anonymous git: these are cautious
+    guesses, beside the 4 GiB a pack and 600 s of silence that Software Heritage's loader allows."""
+
     timeout_s: Positive = 300
     max_pack_bytes: Annotated[int, Field(ge=1_000_000)] = 1_073_741_824
     max_memory_bytes: Annotated[int, Field(ge=100_000_000)] = 2_147_483_648

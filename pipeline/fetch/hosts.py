@@ -31,7 +31,7 @@ UNREACHABLE = ("dns", "refused")  # codes of a host that nobody reached
 RATE_LIMITED_S, RATE_LIMITED_MAX_S = 30, 1_800  # first and longest pause of our own choice
 UNREACHABLE_S, UNREACHABLE_MAX_S = 5, 300
 RETRY_AFTER_MAX_S = 86_400
-PATIENCE = 12  # times that a host which answered before may not be reached: about three quarters of an hour
+PATIENCE = 12  # times that a host which answered before may not be reached: about half an hour of pauses
 CLEAN_S = 600  # without trouble, before one more may run at once
 POLL_S = 0.2  # who waits asks again after half of it to all of it
 # Good answers in a row of which the p95 is taken. When nothing changes (log-normal, sigma 1.5), it doubles from one 200
