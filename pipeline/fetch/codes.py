@@ -39,7 +39,8 @@ CODES: dict[str, Code] = {
 }
 
 
-OF_THE_HOST = frozenset({"dns", "rate_limited", "refused"})  # no repository's fault: the whole host waits
+UNREACHABLE = frozenset({"dns", "refused"})  # nobody reached the host
+OF_THE_HOST = UNREACHABLE | {"rate_limited"}  # no repository's fault: the whole host waits
 
 
 class FetchError(RepositoryError):

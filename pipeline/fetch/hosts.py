@@ -24,10 +24,10 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from pipeline.config import Fetch, Host
+from pipeline.fetch.codes import UNREACHABLE
 from pipeline.storage import TEMPORARY
 
 OVERLOADED = ("rate_limited", "server_error")  # codes after which half as many run at once
-UNREACHABLE = ("dns", "refused")  # codes of a host that nobody reached
 RATE_LIMITED_S, RATE_LIMITED_MAX_S = 30, 1_800  # first and longest pause of our own choice
 UNREACHABLE_S, UNREACHABLE_MAX_S = 5, 300
 RETRY_AFTER_MAX_S = 86_400
