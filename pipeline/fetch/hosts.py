@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from importlib.metadata import version
 from io import FileIO
 from pathlib import Path
 from typing import Literal
@@ -54,6 +55,11 @@ def pace(settings: Fetch, host: str) -> Pace:
     """The host's own numbers in `[fetch.hosts]`, else those of `[fetch]`."""
     own = settings.hosts.get(host, Host())
     return Pace(own.max_concurrent or settings.max_concurrent, own.max_starts_per_s or settings.max_starts_per_s)
+
+
+def own_agent(contact: str) -> str:
+    """What we call ourselves to a host, and where its people can write to."""
+    return f"stackyard/{version('stackyard')}" + (f" (+{contact})" if contact else "")
 
 
 def retry_after_s(text: str, now: datetime) -> float | None:

@@ -10,7 +10,6 @@ import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.metadata import version
 from pathlib import Path
 from typing import NamedTuple, Protocol
 from urllib.parse import urlsplit
@@ -21,6 +20,7 @@ from pipeline.errors import ConfigError
 from pipeline.fetch.address import Address
 from pipeline.fetch.answer import BENIGN, failure, fsck_id, own_words, read_trace
 from pipeline.fetch.codes import FetchError
+from pipeline.fetch.hosts import own_agent
 
 HEAD = "refs/stackyard/head"
 SETTINGS = {
@@ -168,7 +168,7 @@ def _settings(address: Address, settings: Fetch) -> dict[str, str]:
 
 def user_agent(contact: str) -> str:
     """Who fetches. It begins like git's own, by which some forges tell git from a browser."""
-    return f"git/{git.version()} stackyard/{version('stackyard')}" + (f" (+{contact})" if contact else "")
+    return f"git/{git.version()} {own_agent(contact)}"
 
 
 @contextmanager

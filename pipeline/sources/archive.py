@@ -21,8 +21,9 @@ import polars as pl
 from pipeline import blocks, parquet, storage
 from pipeline.config import Config, Source
 from pipeline.errors import ConfigError, CorpusError
+from pipeline.fetch.hosts import own_agent
 from pipeline.sources.gharchive import COUNTS, SCHEMA, Counts, combined, read_hour
-from pipeline.sources.gharchive_hours import BACKOFF_S, Hour, download, find_hours, user_agent
+from pipeline.sources.gharchive_hours import BACKOFF_S, Hour, download, find_hours
 from pipeline.sources.rows import FOLDED_HOSTS
 from pipeline.workspace import Workspace
 from schemas.archive import HOUR, MERGED
@@ -102,7 +103,7 @@ class ReadHour:
         commit.parent.mkdir(parents=True, exist_ok=True)
         temporary = commit.with_name(f"{storage.TEMPORARY}{os.getpid()}-{hour.name}")
         try:
-            there = download(hour.address, temporary, user_agent(self.archive.contact), self.backoff_s)
+            there = download(hour.address, temporary, own_agent(self.archive.contact), self.backoff_s)
             self._commit(hour, temporary if there else None)
         finally:
             temporary.unlink(missing_ok=True)

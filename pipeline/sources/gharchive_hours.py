@@ -8,7 +8,6 @@ import re
 import time
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
@@ -112,10 +111,6 @@ def _hour(address: str, folder: Path) -> Hour:
         known += [state.st_size, state.st_mtime_ns]
     stem = re.sub("[^A-Za-z0-9_.-]", "_", name.rpartition("/")[2].removesuffix(".gz").removesuffix(".json"))
     return Hour(f"{stem[:80]}-{storage.digest(known)}", address)
-
-
-def user_agent(contact: str) -> str:
-    return f"stackyard/{version('stackyard')}" + (f" (+{contact})" if contact else "")
 
 
 def download(
