@@ -13,12 +13,13 @@ CorpusError
 
 import errno
 
-DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES)  # what its owner can mend
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+DISK = (*FULL, errno.EROFS, errno.EACCES)  # what its owner can mend
 
 
 def about_disk(error: OSError) -> str:
     """What to tell of a disk that is full, or that must not be written."""
-    advice = "make room" if error.errno in DISK[:3] else "change that"
+    advice = "make room" if error.errno in FULL else "change that"
     return f"{error.filename or 'writing'}: {error.strerror}; nothing committed is lost: {advice} and run again"
 
 

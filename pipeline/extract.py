@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from pipeline import deaths, git, parquet, storage
 from pipeline.config import Extract, Fetch
-from pipeline.errors import CorpusError, RepositoryError
+from pipeline.errors import FULL, CorpusError, RepositoryError
 from pipeline.fetch.attempts import Attempts, Result, Wanted
 from pipeline.fetch.hosts import Hosts
 from pipeline.fetch.once import Fetched, commit_named
@@ -30,10 +30,7 @@ from schemas.files import FILES
 from schemas.repositories import EXTRACTED, OUTCOMES, READ
 
 UNIT_COMPRESSION_LEVEL = 1  # a workspace is read once or twice; zstd 3 costs 40 % more seconds for 5 % fewer bytes
-MACHINE_ERRORS = {
-    *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO),
-    *(errno.ENOMEM, errno.EMFILE, errno.ENFILE),
-}
+MACHINE_ERRORS = {*FULL, errno.EROFS, errno.EIO, errno.ENOMEM, errno.EMFILE, errno.ENFILE}
 
 
 Opens = Callable[[], Snapshot | None]  # None when there is no commit; raises RepositoryError

@@ -50,8 +50,8 @@ def _finished(found: pl.DataFrame, renames: Sequence[tuple[str, str]], config: C
     steps: Counter[str] = Counter()  # from a name that a source has
     for former, current in renamed:
         steps[current] = steps[former] + 1
+    near = [rename for rename, (_, current) in zip(renames, renamed, strict=True) if steps[current] <= MAX_RENAMES]
     for _ in range(MAX_RENAMES):
-        near = [rename for rename, (_, current) in zip(renames, renamed, strict=True) if steps[current] <= MAX_RENAMES]
         found = _followed(found, near, config.source)
     found = opted_out(found, opt_outs, renamed)
     order = ["repo_key", pl.col("excluded").is_not_null(), "source", pl.coalesce("location", "url", pl.lit(""))]
