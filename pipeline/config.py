@@ -73,6 +73,7 @@ class Source(Section):
 
 class OptOut(Section):
     files: list[str] = []
+    takedowns: Annotated[str, Field(min_length=1)] = "takedowns.jsonl"
 
 
 class Host(Section):
@@ -159,6 +160,26 @@ class Release(Section):
     version: Annotated[str, Field(pattern=r"^\d+\.\d+\.\d+$")] = "0.1.0"
     shard_bytes: Annotated[int, Field(ge=1_000_000, le=2_000_000_000)] = 256_000_000
     compression_level: Annotated[int, Field(ge=1, le=19)] = 3
+    layout: Literal["language", "single"] = "language"
+    order: Literal["path", "hash"] = "path"
+
+
+class Card(Section):
+    """What people write of the dataset: `file` holds front matter and sections that every card takes over."""
+
+    file: str = ""
+
+
+class Publish(Section):
+    """Where releases are published. `to`: owner/name on the Hub, or a folder or fsspec address with a scheme."""
+
+    to: str = ""
+    visibility: Literal["private", "public"] = "private"
+    gated: Literal["no", "auto", "manual"] = "no"
+    own_code: bool = False
+    files_per_commit: Annotated[int, Field(gt=0, le=1_000)] = 100
+    commits_per_hour: Positive = 100
+    patience_s: Positive = 21_600
 
 
 class Config(Section):
@@ -175,6 +196,8 @@ class Config(Section):
     split: Split = Split()
     alarms: Alarms = Alarms()
     release: Release = Release()
+    card: Card = Card()
+    publish: Publish = Publish()
 
     def resolved(self) -> dict[str, Any]:
         """Every value in force, defaults included, as JSON values; without the folder."""
@@ -182,9 +205,12 @@ class Config(Section):
         return values | {"rules": resolved_rules(self.rules)}
 
     def published(self) -> dict[str, Any]:
-        """As `resolved`, with nothing of this machine: of absolute paths only the last part, and not how to fetch."""
+        """As `resolved`, with nothing of this machine: of absolute paths only the last part, and not how to fetch or
+        where to publish; nor the card's text, which is in the card."""
         values = self.resolved()
-        del values["fetch"]
+        for section in ("fetch", "publish", "card"):
+            del values[section]
+        del values["opt_out"]["takedowns"]
         for section in [*values["source"], values["opt_out"]]:
             for kind in {*SOURCE_KINDS, "files"}.intersection(section):
                 section[kind] = [Path(name).name if Path(name).is_absolute() else name for name in section[kind]]
@@ -201,6 +227,8 @@ SECTIONS: dict[str, type[Section]] = {
     "split": Split,
     "alarms": Alarms,
     "release": Release,
+    "card": Card,
+    "publish": Publish,
 }
 
 
