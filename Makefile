@@ -43,6 +43,7 @@ bench: $(STAMP) ## seconds and MB/s beside the floor and the peers
 	$(BIN)/python -m bench.stages
 	$(BIN)/python -m bench.gharchive
 	$(BIN)/python -m bench.fetch
+	$(BIN)/python -m bench.republish
 
 pins: ## resolve the pinned requirements again (needs uv)
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \

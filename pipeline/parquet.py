@@ -1,5 +1,6 @@
 """How our Parquet files are written: the same rows give the same bytes, and a flipped bit is found."""
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,9 +28,18 @@ SEARCHED = [
 ]  # columns worth statistics
 
 
-def writer(path: Path, schema: pa.Schema, compression_level: int) -> pq.ParquetWriter:
-    """A writer with page checksums: without them half of all flipped bits come back as wrong data (measured)."""
-    return pq.ParquetWriter(
+# What `datasets` writes with. With 32 to 128 KiB three opt-outs cost 7.5 % instead of 9.2 %, and all files 6 % more.
+CHUNKS = {"min_chunk_size": 256 << 10, "max_chunk_size": 1 << 20, "norm_level": 0}  # bytes before compression
+CHUNKED = "use_content_defined_chunking"  # the Hub's viewer looks for this key in the footer
+
+
+def writer(path: Path, schema: pa.Schema, compression_level: int, *, chunked: bool = False) -> pq.ParquetWriter:
+    """A writer with page checksums: without them half of all flipped bits come back as wrong data (measured).
+
+    `chunked`: where a page ends depends on what is in it, so that a store that keeps equal bytes once, as the Hub's,
+    gets little that is new with the next version.
+    """
+    file = pq.ParquetWriter(
         path,
         schema,
         compression="zstd",
@@ -39,7 +49,11 @@ def writer(path: Path, schema: pa.Schema, compression_level: int) -> pq.ParquetW
         write_page_checksum=True,
         write_page_index=True,
         store_schema=True,
+        use_content_defined_chunking=CHUNKS if chunked else False,
     )
+    if chunked:
+        file.add_key_value_metadata({CHUNKED: json.dumps(CHUNKS)})
+    return file
 
 
 def write(path: Path, table: pa.Table, schema: pa.Schema, compression_level: int = 3) -> None:

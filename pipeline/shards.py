@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+import numpy as np
 import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -20,7 +21,8 @@ from pipeline.units import Unit
 from schemas.decisions import LICENSE
 from schemas.release import ROWS
 
-GROUP_BYTES = 64 << 20  # of text in a row group: the Hub's viewer and streaming readers want 64 to 100 MB
+GROUP_BYTES = 64 << 20  # in a row group: the Hub's viewer and streaming readers want 64 to 100 MB
+ROW_BYTES = 700  # of a row beside its text (measured), so that many empty files are not one row group
 
 
 @dataclass(frozen=True)
@@ -44,9 +46,7 @@ class WriteShards:
             for unit_id in sorted(wanted):
                 for rows, takers in self._kept_rows(Unit.of(self.folders.workspace, unit_id), wanted[unit_id]):
                     for shard in takers:
-                        of_split = pl.col("split") == SPLITS.index(shard.split)
-                        of_shard = pl.col("language").eq_missing(pl.lit(shard.language)) & of_split
-                        opened[shard.name].add(rows.filter(of_shard))
+                        opened[shard.name].add(rows.filter(_of(shard)))
 
     def _reuse(self, shard: Shard) -> bool:
         """True when bytes of this digest are there, in the next release or the current one, and are whole."""
@@ -67,10 +67,10 @@ class WriteShards:
     def _open(self, shard: Shard) -> Iterator["OpenShard"]:
         """A shard to add rows to; checked, recorded and final when the block ends."""
         with storage.commit(self.folders.workspace.next_release / shard.name) as temporary:
-            with parquet.writer(temporary, ROWS, self.compression_level) as writer:
-                opened = OpenShard(writer)
+            with parquet.writer(temporary, ROWS, self.compression_level, chunked=True) as writer:
+                opened = OpenShard(writer, shard.order)
                 yield opened
-                opened.flush()
+                opened.finish()
             if parquet.row_count(temporary) != shard.rows:
                 raise ShardError(f"{shard.name}: {parquet.row_count(temporary)} rows, planned were {shard.rows}")
             record = {
@@ -99,6 +99,12 @@ class WriteShards:
                 first += count
 
 
+def _of(shard: Shard) -> pl.Expr:
+    """Which rows of its slices a shard takes."""
+    of_split = pl.col("split") == SPLITS.index(shard.split)
+    return of_split if shard.layout == "single" else of_split & pl.col("language").eq_missing(pl.lit(shard.language))
+
+
 COLUMNS = [
     *("content", "language", "host", "repo_name", "commit_id", "path", "content_id", "file_id", "text_id"),
     *("length_bytes", "encoding", "encoding_confidence", "generated_by", "line_count", "line_chars"),
@@ -108,25 +114,57 @@ COLUMNS = [
 
 @dataclass
 class OpenShard:
-    """Rows wait until they make a row group."""
+    """Rows wait until they make a row group.
+
+    In the order `path` they stay as the units have them: by unit, in it by language, repository and path. In the order
+    `hash` they are sorted by file_id, so shuffled within the shard; which repositories are in it depends on the hashes
+    of their keys anyway, since units do. All of the shard is in memory then: at most [release] shard_bytes of text, or
+    one slice, ROW_BYTES for each row, and one row group more.
+    """
 
     writer: pq.ParquetWriter
+    order: str
     _waiting: list[pa.Table] = field(default_factory=list)
     _waiting_bytes: int = 0
 
     def add(self, rows: pl.DataFrame) -> None:
-        table = publish(rows)
-        self._waiting.append(table)
-        self._waiting_bytes += table["content"].nbytes
-        if self._waiting_bytes >= GROUP_BYTES:
-            self.flush()
+        for run in runs(rows):
+            size = int(sizes(run).sum())
+            if self.order == "path" and self._waiting_bytes + size > GROUP_BYTES:
+                self._write()
+            self._waiting.append(publish(run))
+            self._waiting_bytes += size
 
-    def flush(self) -> None:
+    def finish(self) -> None:
+        if self.order == "hash" and self._waiting:
+            rows = pl.DataFrame(pl.from_arrow(pa.concat_tables(self._waiting), rechunk=False)).sort("file_id")
+            for run in runs(rows):
+                self._waiting = [as_rows(run)]
+                self._write()
+        self._write()
+
+    def _write(self) -> None:
+        """What waits is a row group."""
         if self._waiting:
             table = pa.concat_tables(self._waiting)
             self.writer.write_table(table, row_group_size=table.num_rows)
         self._waiting, self._waiting_bytes = [], 0
         pa.default_memory_pool().release_unused()  # else it keeps what the largest row group needed
+
+
+def sizes(rows: pl.DataFrame) -> np.ndarray:
+    """int64: bytes of each row, about."""
+    return rows["content"].str.len_bytes().to_numpy().astype(np.int64) + ROW_BYTES
+
+
+def runs(rows: pl.DataFrame) -> Iterator[pl.DataFrame]:
+    """The rows cut where GROUP_BYTES are full; a row that has more is alone."""
+    ends = np.concatenate([[0], np.cumsum(sizes(rows))])
+    start = 0
+    while start < rows.height:
+        end = max(start + 1, int(np.searchsorted(ends, ends[start] + GROUP_BYTES, side="right")) - 1)
+        yield rows[start:end]
+        start = end
 
 
 def publish(rows: pl.DataFrame) -> pa.Table:
@@ -136,5 +174,10 @@ def publish(rows: pl.DataFrame) -> pa.Table:
         is_generated=pl.col("generated_by").is_not_null(),
         avg_line_length=ratio("line_chars", "line_count"),
         alphanum_fraction=ratio("alnum_count", "length_chars"),
-    ).select(ROWS.names)
-    return published.to_arrow(compat_level=pl.CompatLevel.oldest()).cast(ROWS)
+    )
+    return as_rows(published.select(ROWS.names))
+
+
+def as_rows(rows: pl.DataFrame) -> pa.Table:
+    """The frame as a table of ROWS, which copies its texts."""
+    return rows.to_arrow(compat_level=pl.CompatLevel.oldest()).cast(ROWS)
