@@ -13,7 +13,8 @@ from filters.pairs import Limits, limits
 from pipeline import blocks, deaths, inputs, ledger, manifest, parquet, plan, storage, units
 from pipeline.again import to_read_again
 from pipeline.candidates import BANDED, ComparePairs, EmitBands, band_groups
-from pipeline.card import card, generated_digest
+from pipeline.card.text import read_text
+from pipeline.card.write import check_untouched, write_card
 from pipeline.config import Config
 from pipeline.decide import ChooseKept, EmitCandidates, WriteDecisions, candidate_type
 from pipeline.distinct import HOLDER, EmitTexts, FirstHolders, WriteDistinct, distinct_count
@@ -29,6 +30,7 @@ from pipeline.settle import MergePairs, SettlePairs, WriteShingles, settle_parts
 from pipeline.shards import WriteShards
 from pipeline.sources import archive
 from pipeline.sources.listing import follow_renames, list_repositories
+from pipeline.takedown import enforce, published, tombstones
 from pipeline.transforms import Exchange, ForEach, Return
 from pipeline.workspace import Workspace
 from schemas.release import REPOSITORIES
@@ -98,7 +100,8 @@ def extract_planned(workspace: Workspace, config: Config, engine: Engine) -> Non
     if not sizes:
         return
     waiting = sorted(sizes, key=lambda unit: (-sizes[unit], unit))  # workers that take turns end together
-    work = ExtractUnit(str(config.folder), workspace, config.extract, config.fetch)
+    refused = enforce.refused(workspace, config)
+    work = ExtractUnit(str(config.folder), workspace, config.extract, config.fetch, refused=refused)
     parallel = sum(sizes.values()) > PARALLEL_OBJECT_BYTES
     watched = deaths.is_suspected(workspace)
     deaths.forget_notes(workspace)
@@ -115,6 +118,8 @@ def release(
     workspace: Workspace, config: Config, engine: Engine, partial: bool = False, skip_committed: bool = True
 ) -> dict[str, Any]:
     """Committed units to `release/`: shards, ledger, clusters, manifest and card. Returns the manifest."""
+    read_text(config)  # what is wrong with it is told now, not when all is done
+    check_untouched(workspace.release)
     run = start(workspace, config, engine, partial, skip_committed)
     label(run)
     measure_networks(run)
@@ -204,19 +209,17 @@ def write_ledger(run: Run) -> None:
     tasks = ledger.ledger_tasks(run.rows)
     work = ledger.WriteLedger(run.folders, run.config.resolved()["rules"], tasks)
     run.engine.run("ledger", lambda p: p | ForEach(range(len(tasks)), work))
+    table = inputs.published(run.repositories, run.refused.repositories).drop("object_bytes").to_arrow()
     with storage.commit(run.workspace.next_release / "ledger/repositories.parquet") as temporary:
-        parquet.write(temporary, run.repositories.drop("object_bytes").to_arrow(), REPOSITORIES)
+        parquet.write(temporary, table, REPOSITORIES)
+    gone = published.rows(run.workspace.release, run.refused)
+    tombstones.write(run.workspace.next_release, run.workspace.release, gone, run.config.release.version)
 
 
 def commit(run: Run, shards: list[plan.Shard]) -> dict[str, Any]:
-    """Manifest and card, then the new release takes the old one's place."""
-    values = manifest.build(run, shards)
+    """Card and manifest, then the new release takes the old one's place."""
     folder = run.workspace.next_release
-    former = run.workspace.release / "README.md"
-    text = card(values, former.read_text("utf-8") if former.exists() else "")
-    with storage.commit(folder / "README.md") as temporary:
-        temporary.write_text(text, "utf-8")
-    values["card"] = {"generated_sha256": generated_digest(text)}
+    values = write_card(folder, manifest.build(run, shards), read_text(run.config))
     storage.write_json(folder / "manifest.json", values)
     storage.swap(folder, run.workspace.release)
     run.forget_older({shard.digest for shard in shards})

@@ -181,7 +181,8 @@ class WriteDecisions:
     def __call__(self, unit_id: int, verdicts: Iterable[bytes]) -> tuple[()]:
         """Writes DECISIONS and their summary."""
         unit = Unit.of(self.folders.workspace, unit_id)
-        files = read_columns(unit, ["file_id", "text_id", "language", "length_bytes", "text_bytes", "repository_index"])
+        columns = ["file_id", "text_id", "language", "length_bytes", "text_bytes", "token_count", "repository_index"]
+        files = read_columns(unit, columns)
         labels = _labels(self.folders, unit)
         decisions = decide(files, labels["removal_reasons"], blocks.join(verdicts, VERDICT))
         with storage.commit(self.folders.decisions / f"{unit.name}.parquet") as temporary:

@@ -13,6 +13,7 @@ from pipeline.config import Config
 from pipeline.errors import ConfigError
 from pipeline.label import LabelUnit, read_columns
 from pipeline.run import Folders, folders
+from pipeline.sources.optout import OPT_OUT, TAKEDOWN
 from pipeline.units import Unit
 from pipeline.workspace import Workspace
 from schemas.files import MEASURES, SIGNALS
@@ -27,8 +28,7 @@ def explain(workspace: Workspace, config: Config, repository: str, path: str) ->
     known, repositories = inputs.gather(workspace)
     listed = _listed(repositories, repository)
     if listed["outcome"] != "ok":
-        detail = f": {listed['code']}: {listed['detail']}" if listed["code"] else ""
-        return f"{listed['repo_key']}  {listed['outcome']}{detail}: none of its files was read"
+        return f"{listed['repo_key']}  {listed['outcome']}: {_unread(listed['code'], listed['detail'])}"
     places = folders(workspace, config, known.digest)
     unit, index = _unit_of(workspace, known, listed["repo_key"])
     files = read_columns(unit, MEASURES).with_row_index("row").filter(pl.col("repository_index") == index)
@@ -46,6 +46,19 @@ def explain(workspace: Workspace, config: Config, repository: str, path: str) ->
         ),
     ]
     return "\n".join(lines)
+
+
+WITHHELD = {
+    OPT_OUT: "opted out: a list in [opt_out] names it, so none of its files is read or released; `stackyard takedown` "
+    "deletes what was read before",
+    TAKEDOWN: "taken down: a request names it, so none of its files is read or released, and what was read is deleted",
+}
+
+
+def _unread(code: str | None, detail: str | None) -> str:
+    """Why no file of a repository is there."""
+    told = [part for part in (code, detail) if part]
+    return WITHHELD.get(code or "", ": ".join([*told, "none of its files was read"]))
 
 
 def _listed(repositories: pl.DataFrame, repository: str) -> dict[str, Any]:
@@ -113,7 +126,9 @@ def _facts(file: dict[str, Any], label: dict[str, Any], is_own: bool) -> Iterato
     """What was measured."""
     yield _line("commit", file["commit_id"])
     yield _line("content_id", file["content_id"])
-    if file["unread_reason"]:
+    if file["unread_reason"] == TAKEDOWN:
+        yield _line("taken down", "a request means it or what it is a copy of: its text is deleted, and not read again")
+    elif file["unread_reason"]:
         yield _line("not read", file["unread_reason"])
     if file["text_id"] is None:
         return

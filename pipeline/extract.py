@@ -24,10 +24,13 @@ from pipeline.measure import Measured, measure
 from pipeline.profile import Profile
 from pipeline.read import Batch, read_files
 from pipeline.spill import SortedRuns
+from pipeline.takedown import scope
+from pipeline.takedown.scope import Scope
+from pipeline.takedown.strip import without_texts
 from pipeline.units import Unit
 from pipeline.workspace import Workspace
 from schemas.files import FILES
-from schemas.repositories import EXTRACTED, OUTCOMES, READ
+from schemas.repositories import EXCLUDED, EXTRACTED, OUTCOMES, READ
 
 UNIT_COMPRESSION_LEVEL = 1  # a workspace is read once or twice; zstd 3 costs 40 % more seconds for 5 % fewer bytes
 MACHINE_ERRORS = {*FULL, errno.EROFS, errno.EIO, errno.ENOMEM, errno.EMFILE, errno.ENFILE}
@@ -45,6 +48,7 @@ class ExtractUnit:
     limits: Extract
     fetch: Fetch
     skip_committed: bool = True
+    refused: Path | None = None  # what must not be read: a file of takedown.scope
 
     def __call__(self, unit_id: int) -> None:
         """Commits the unit; does nothing when it is committed already."""
@@ -64,7 +68,8 @@ class ExtractUnit:
             git.skeleton(self.limits.git_timeout_s, folder) as bones,
         ):
             repositories = parquet.read(unit.path("list.parquet")).to_pylist()
-            outcomes = [Outcome(index, listed) for index, listed in enumerate(repositories)]
+            refused = scope.read(self.refused) if self.refused else scope.NOTHING
+            outcomes = [Outcome.of(index, listed, refused) for index, listed in enumerate(repositories)]
             runs = SortedRuns(Path(folder))
             fetched = self.workspace.fetched / unit.name
             attempts = Attempts(
@@ -76,16 +81,17 @@ class ExtractUnit:
                     outcome.fail("bug", f"{deaths.MAX_DEATHS} worker processes died while they read it")
                     continue
                 with deaths.reading(self.workspace, repo_key):
-                    for measured in self.measured(outcome, opens, bones, profile):
+                    for measured in self.measured(outcome, opens, bones, refused, profile):
                         runs.add(measured)
                 if outcome.code == "corrupt" and outcome.listed["url"]:
                     if attempts.again(outcome.index):
                         return False
                     outcome.code = "corrupt_local"
             with profile("write"):
-                write_unit(unit, runs, outcomes)
-        failed = {outcomes[number].listed["repo_key"]: codes for number, codes in attempts.failed().items()}
-        journal = {"seconds": profile.seconds, "failed_attempts": failed}
+                failed = [outcome.index for outcome in outcomes if outcome.outcome not in READ]
+                write_unit(unit, runs.groups(failed), [outcome.row() for outcome in outcomes])
+        tried = {outcomes[number].listed["repo_key"]: codes for number, codes in attempts.failed().items()}
+        journal = {"seconds": profile.seconds, "failed_attempts": tried}
         storage.write_json(self.workspace.journal / f"extract/{unit.name}.json", journal)
         storage.delete_tree(fetched)
         return True
@@ -94,16 +100,19 @@ class ExtractUnit:
         self, outcomes: "list[Outcome]", attempts: Attempts, bones: Skeleton, profile: Profile
     ) -> "Iterator[tuple[Outcome, Opens]]":
         """Every repository and how to open it: folders at once, the others when they are fetched."""
-        wanted = [outcome.wanted() for outcome in outcomes if outcome.listed["url"]]
+        allowed = [outcome for outcome in outcomes if outcome.outcome != "excluded"]
+        wanted = [outcome.wanted() for outcome in allowed if outcome.listed["url"]]
         with fetching(wanted, attempts, self.fetch.max_in_flight) as fetched:
-            for outcome in outcomes:
+            for outcome in allowed:
                 if folder := outcome.listed["location"]:
                     yield outcome, partial(git.open_snapshot, Path(self.folder) / folder, bones)
             for index, result in profile.each("fetch", fetched):
                 outcomes[index].detail = result.note if isinstance(result, Fetched) else None
                 yield outcomes[index], partial(open_fetched, attempts.store(index), result, bones)
 
-    def measured(self, outcome: "Outcome", opens: Opens, bones: Skeleton, profile: Profile) -> Iterator[Measured]:
+    def measured(
+        self, outcome: "Outcome", opens: Opens, bones: Skeleton, refused: Scope, profile: Profile
+    ) -> Iterator[Measured]:
         """The repository's measured batches. Whatever goes wrong becomes its outcome, and the run goes on."""
         listed = outcome.listed
         try:
@@ -115,10 +124,11 @@ class ExtractUnit:
                 outcome.outcome = "unchanged"
                 return
             name = listed["host"], listed["repo_name"], outcome.index
-            read = read_files(snapshot, *name, bones, self.limits, fetched=listed["url"] is not None)
+            unwanted = partial(refused.refuses, listed["repo_key"])
+            read = read_files(snapshot, *name, bones, self.limits, unwanted, fetched=listed["url"] is not None)
             for batch in profile.each("read", read):
                 with profile("measure"):
-                    measured = measure(batch)
+                    measured = without_texts(measure(batch), refused.text_ids)
                 outcome.count(batch, measured)
                 yield measured
         except RepositoryError as error:
@@ -158,6 +168,14 @@ class Outcome:
     text_count: int = 0
     text_bytes: int = 0
 
+    @classmethod
+    def of(cls, index: int, listed: dict[str, Any], refused: Scope) -> "Outcome":
+        """The outcome before anything was read: `excluded` where that must not be."""
+        outcome = cls(index, listed)
+        if code := refused.repositories.get(listed["repo_key"]):
+            outcome.fail(code, None)
+        return outcome
+
     def count(self, batch: Batch, measured: Measured) -> None:
         self.outcome = "ok"
         self.entry_count += measured.files.num_rows
@@ -169,9 +187,9 @@ class Outcome:
         asked = (self.listed[name] for name in ("url", "host", "asked_commit_id", "known_commit_id"))
         return Wanted(self.index, *asked)
 
-    def fail(self, code: str, detail: str) -> None:
+    def fail(self, code: str, detail: str | None) -> None:
         """The repository gives no row, however far it came."""
-        self.outcome = "excluded" if code == "renamed_to" else "failed"
+        self.outcome = "excluded" if code in EXCLUDED else "failed"
         self.code, self.detail = code, detail
         self.entry_count = self.text_count = self.text_bytes = 0
 
@@ -186,29 +204,31 @@ def traceback_hash(error: BaseException) -> str:
     return hashlib.sha256("\n".join([type(error).__name__, *frames]).encode()).hexdigest()[:8]
 
 
-def write_unit(unit: Unit, runs: SortedRuns, outcomes: list[Outcome]) -> None:
-    """The unit's files, then its commit. The sums are checked before."""
-    failed = [outcome.index for outcome in outcomes if outcome.outcome not in READ]
+def write_unit(unit: Unit, groups: Iterator[pa.Table], outcomes: list[dict[str, Any]]) -> None:
+    """The unit's files from its row groups, tables WITH_SIGNATURE, and the rows of OUTCOMES; then its commit.
+
+    The sums are checked before.
+    """
     with storage.commit(unit.path("parquet")) as files, storage.commit(unit.path("signatures.npy")) as signatures:
-        rows, texts = _write_files(files, signatures, runs.groups(failed))
-        if rows != sum(outcome.entry_count for outcome in outcomes):
+        rows, texts = _write_files(files, signatures, groups)
+        if (rows, texts) != tuple(sum(outcome[name] for outcome in outcomes) for name in ("entry_count", "text_count")):
             raise AssertionError(f"{unit.name}: {rows} rows, but the repositories sum up to another number")
         digests = {unit.path("parquet").name: storage.sha256(files)}
         digests[unit.path("signatures.npy").name] = storage.sha256(signatures)
     with storage.commit(unit.path("outcomes.parquet")) as temporary:
-        parquet.write(temporary, pa.Table.from_pylist([outcome.row() for outcome in outcomes], OUTCOMES), OUTCOMES)
+        parquet.write(temporary, pa.Table.from_pylist(outcomes, OUTCOMES), OUTCOMES)
         digests[unit.path("outcomes.parquet").name] = storage.sha256(temporary)
     storage.write_json(unit.path("json"), _commit(outcomes, rows, texts, digests))
 
 
-def _commit(outcomes: list[Outcome], rows: int, texts: int, digests: dict[str, str]) -> dict[str, Any]:
-    counts = {name: sum(o.outcome == name for o in outcomes) for name in EXTRACTED}
+def _commit(outcomes: list[dict[str, Any]], rows: int, texts: int, digests: dict[str, str]) -> dict[str, Any]:
+    counts = {name: sum(outcome["outcome"] == name for outcome in outcomes) for name in EXTRACTED}
     return {
         "files": {name: {"sha256": digest} for name, digest in digests.items()},
         "repositories": counts,
         "rows": rows,
         "texts": texts,
-        "text_bytes": sum(outcome.text_bytes for outcome in outcomes),
+        "text_bytes": sum(outcome["text_bytes"] for outcome in outcomes),
     }
 
 

@@ -1,5 +1,6 @@
 """What a release is made from: the committed units, and which of their repositories count."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import accumulate
@@ -12,10 +13,11 @@ from pipeline import parquet, storage
 from pipeline.errors import CorpusError, WorkspaceError
 from pipeline.units import Unit, units
 from pipeline.workspace import Workspace
-from schemas.repositories import READ
+from schemas.repositories import READ, WITHHELD
 
 SUPERSEDED, NOT_LISTED = "superseded", "not_listed"
-FINAL = ("legal", "renamed_to")  # codes after which what was read before does not count
+PASSED_OVER = (SUPERSEDED, NOT_LISTED, *WITHHELD)  # reasons of files that do not count
+FINAL = ("legal", "renamed_to", *WITHHELD)  # codes after which what was read before does not count
 MAX_BUGS, MAX_BUG_FRACTION = 3, 0.005  # of repositories: what a run shrugs off, and from where it stops
 
 
@@ -23,7 +25,7 @@ MAX_BUGS, MAX_BUG_FRACTION = 3, 0.005  # of repositories: what a run shrugs off,
 class Inputs:
     """`offsets`: by unit id, the number of the unit's first repository; repositories are numbered in unit order.
     `passed_over`: by unit id and reason, the indices of repositories whose files do not count: `superseded` where a
-    newer generation has read them again, `not_listed` where the sources do not have them any more."""
+    newer generation has read them again, `not_listed` where the sources do not have them any more, one of WITHHELD."""
 
     digest: str
     offsets: dict[int, int]
@@ -52,8 +54,9 @@ def gather(workspace: Workspace) -> tuple[Inputs, pl.DataFrame]:
     outcomes = outcomes.with_columns(counts=_counts().over("repo_key"))
     listed = parquet.read_frame(workspace.repositories / "repositories.parquet")
     wanted = pl.col("repo_key").is_in(listed.filter(pl.col("excluded").is_null())["repo_key"].implode())
-    reason = pl.when(~wanted).then(pl.lit(NOT_LISTED)).when(~pl.col("counts")).then(pl.lit(SUPERSEDED))
-    outcomes = outcomes.with_columns(reason=reason)
+    withheld = dict(listed.filter(pl.col("excluded").is_in(WITHHELD)).select("repo_key", "excluded").iter_rows())
+    why = pl.col("repo_key").replace_strict(withheld, default=NOT_LISTED, return_dtype=pl.String)
+    outcomes = outcomes.with_columns(reason=pl.when(~wanted).then(why).when(~pl.col("counts")).then(pl.lit(SUPERSEDED)))
     if lost := outcomes.filter(pl.col("reason").is_null() & (pl.col("outcome") == "unchanged"))["repo_key"].to_list():
         raise WorkspaceError(
             f"{workspace.files}: a generation is gone that {len(lost)} repositories were read in, the first {lost[0]}; "
@@ -129,6 +132,18 @@ def repo_keys(workspace: Workspace, unit_ids: list[int]) -> tuple[list[str], lis
     paths = [Unit.of(workspace, unit_id).path("outcomes.parquet") for unit_id in unit_ids]
     found = pl.concat([parquet.read_frame(path, ["repo_key", "fork_of"]) for path in paths])
     return found["repo_key"].to_list(), found["fork_of"].to_list()
+
+
+def published(repositories: pl.DataFrame, refused: Collection[str]) -> pl.DataFrame:
+    """The repositories whose names may be told, and nothing that names one of the others; `refused`: their keys."""
+    withheld = pl.col("code").is_in(WITHHELD).fill_null(False)
+    keys = [*refused, *repositories.filter(withheld)["repo_key"]]
+    names = [name.lower() for key in keys for name in (key, key.partition("/")[2])]
+    told = {
+        column: pl.when(~pl.col(column).str.to_lowercase().is_in(names)).then(column)
+        for column in ("fork_of", "detail")
+    }
+    return repositories.filter(~withheld).with_columns(**told)
 
 
 def check_some(repositories: pl.DataFrame) -> None:

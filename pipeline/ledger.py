@@ -1,4 +1,7 @@
-"""Stage 7: every file that is not in the release, with all reasons; and the clusters of similar files."""
+"""Stage 7: every file that is not in the release, with all reasons; and the clusters of similar files.
+
+Of who opted out and what was taken down the manifest says how many files there are, and nothing says which.
+"""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -15,6 +18,7 @@ from pipeline.run import Folders
 from pipeline.units import Unit
 from schemas.decisions import LICENSE
 from schemas.release import CLUSTERS, LEDGER
+from schemas.repositories import WITHHELD
 
 FILES_PER_LEDGER = 1_000_000  # files of the units whose removed files one ledger file holds
 
@@ -71,7 +75,9 @@ class WriteLedger:
         decisions = parquet.read_frame(self.folders.decisions / f"{unit.name}.parquet")
         licenses = parquet.read_frame(self.folders.labels / f"{unit.name}.parquet", [field.name for field in LICENSE])
         files = read_columns(unit, [*(name for name in LEDGER_FILES if name not in used), *sorted(used)])
-        return files.hstack(decisions).hstack(licenses).filter(pl.col("removal_reasons").list.len() > 0)
+        reasons = pl.col("removal_reasons").list
+        told = (reasons.len() > 0) & (reasons.set_intersection(WITHHELD).list.len() == 0)
+        return files.hstack(decisions).hstack(licenses).filter(told)
 
 
 LEDGER_FILES = [
@@ -105,6 +111,6 @@ def cluster_rows(removed: pl.DataFrame) -> pl.DataFrame:
 
 
 def written_names(folder: Path) -> Iterator[str]:
-    """The ledger's files in a release, sorted."""
-    for kind in ("clusters", "ledger"):
+    """The ledger's files in a release, and that of the rows that were taken down, sorted."""
+    for kind in ("clusters", "ledger", "takedowns"):
         yield from sorted(path.relative_to(folder).as_posix() for path in (folder / kind).glob("*.parquet"))

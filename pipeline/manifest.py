@@ -15,13 +15,17 @@ from filters.language import UNKNOWN
 from pipeline import git, parquet, storage
 from pipeline.alarms import alarms
 from pipeline.config import Config
+from pipeline.diff import changes, version_order
 from pipeline.errors import CorpusError
-from pipeline.inputs import NOT_LISTED, SUPERSEDED
+from pipeline.inputs import PASSED_OVER
 from pipeline.ledger import written_names
 from pipeline.plan import Shard
 from pipeline.run import Folders, Run
 from pipeline.summary import EXACT_DUPLICATE, NEAR_DUPLICATE
+from pipeline.takedown import requests
 from pipeline.units import Unit, read_archives
+from pipeline.workspace import Workspace
+from schemas.repositories import WITHHELD
 
 VERSIONED = ("apache-beam", "datasketch", "numba", "numpy", "polars", "pyarrow", "stackyard")
 
@@ -32,7 +36,7 @@ def build(run: Run, shards: list[Shard]) -> dict[str, Any]:
     units = [Unit.of(workspace, unit_id) for unit_id in run.unit_ids]
     summaries = [storage.read_json(folders.decisions / f"{unit.name}.json") for unit in units]
     files = {shard.name: _shard(shard, storage.read_json(folders.written / f"{shard.digest}.json")) for shard in shards}
-    files |= {name: _other(workspace.next_release / name) for name in written_names(workspace.next_release)}
+    files |= {name: other(workspace.next_release / name) for name in written_names(workspace.next_release)}
     manifest = {
         "name": config.release.name,
         "version": config.release.version,
@@ -44,7 +48,7 @@ def build(run: Run, shards: list[Shard]) -> dict[str, Any]:
         "repositories": repository_counts(run.repositories),
         "files": _files(summaries, shards),
         "funnel": _funnel(summaries),
-        "languages": _languages(summaries, shards),
+        "languages": _languages(summaries),
         "licenses": _totals(summaries, "licenses", ("license_type", "license_expression")),
         "sizes": _totals(summaries, "sizes", ("size",)),
         "reasons": _reasons(summaries),
@@ -53,8 +57,30 @@ def build(run: Run, shards: list[Shard]) -> dict[str, Any]:
         "splits": _splits(shards) | {"overlap": _overlap(folders)},
         "contents": dict(sorted(files.items())),
     }
+    manifest |= takedowns(manifest, len(requests.read(config))) | _base(workspace, manifest)
     check_sums(manifest)
     return manifest
+
+
+def takedowns(manifest: dict[str, Any], asked: int) -> dict[str, Any]:
+    """`takedowns`: how many requests there are, and rows of all versions that were removed; nothing for none."""
+    removed = sum(known["rows"] for name, known in manifest["contents"].items() if name.startswith("takedowns/"))
+    return {"takedowns": {"requests": asked, "files": removed}} if asked or removed else {}
+
+
+def _base(workspace: Workspace, manifest: dict[str, Any]) -> dict[str, Any]:
+    """`base`: the version published before this one, and what has changed since; nothing where there is none."""
+    own = version_order(manifest["version"])
+    versions = (path.parent for path in workspace.published.glob("*/manifest.json"))
+    before = [folder for folder in versions if version_order(folder.name) < own]
+    return based_on(max(before, key=lambda f: version_order(f.name)) / "manifest.json", manifest) if before else {}
+
+
+def based_on(path: Path, manifest: dict[str, Any]) -> dict[str, Any]:
+    """`base` for a release that comes after the one with the manifest at `path`."""
+    former = storage.read_json(path)
+    base = {"version": former["version"], "manifest_sha256": storage.sha256(path), "changes": changes(former, manifest)}
+    return {"base": base}
 
 
 def _shard(shard: Shard, record: dict[str, Any]) -> dict[str, Any]:
@@ -67,7 +93,8 @@ def _shard(shard: Shard, record: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _other(path: Path) -> dict[str, Any]:
+def other(path: Path) -> dict[str, Any]:
+    """The entry of `contents` for a table."""
     return {"rows": parquet.row_count(path), "bytes": path.stat().st_size, "sha256": storage.sha256(path)}
 
 
@@ -85,8 +112,9 @@ def repository_counts(repositories: pl.DataFrame) -> dict[str, Any]:
 def _files(summaries: list[dict[str, Any]], shards: list[Shard]) -> dict[str, int]:
     rows = sum(summary["rows"] for summary in summaries)
     reasons = [row for summary in summaries for row in summary["reasons"]]
-    passed_over = sum(row["files"] for row in reasons if row["reason"] in (SUPERSEDED, NOT_LISTED))
-    kept = sum(piece["rows"] for summary in summaries for piece in summary["slices"])
+    passed_over = sum(row["files"] for row in reasons if row["reason"] in PASSED_OVER)
+    slices = [piece for summary in summaries for piece in summary["slices"]]
+    kept = sum(piece["rows"] for piece in slices)
     return {
         "entries": rows,
         "passed_over": passed_over,
@@ -94,6 +122,7 @@ def _files(summaries: list[dict[str, Any]], shards: list[Shard]) -> dict[str, in
         "removed": rows - passed_over - kept,
         "published": sum(shard.rows for shard in shards),
         "text_bytes": sum(shard.text_bytes for shard in shards),
+        "tokens": sum(piece["tokens"] for piece in slices),
     }
 
 
@@ -106,10 +135,10 @@ def _funnel(summaries: list[dict[str, Any]]) -> dict[str, int]:
 
 
 def _totals(summaries: list[dict[str, Any]], table: str, keys: tuple[str, ...]) -> list[dict[str, Any]]:
-    """Kept files and their bytes of text by these keys, over all units."""
+    """Kept files, their bytes of text and their words by these keys, over all units."""
     found: defaultdict[tuple[Any, ...], Counter[str]] = defaultdict(Counter)
     for row in (row for summary in summaries for row in summary[table]):
-        found[tuple(row[key] for key in keys)].update(files=row["files"], bytes=row["bytes"])
+        found[tuple(row[key] for key in keys)].update({k: row[k] for k in ("files", "bytes", "tokens")})
     ordered = sorted(found.items(), key=lambda item: [str(part or "") for part in item[0]])
     return [dict(zip(keys, key, strict=True)) | dict(counts) for key, counts in ordered]
 
@@ -120,17 +149,18 @@ def _never_fired(config: Config, summaries: list[dict[str, Any]]) -> list[str]:
     return [name for name, rule in config.resolved()["rules"].items() if rule["enabled"] and name not in fired]
 
 
-def _languages(summaries: list[dict[str, Any]], shards: list[Shard]) -> dict[str, dict[str, int]]:
-    """By language, `unknown` for none: files and bytes that came in, and that are published."""
+def _languages(summaries: list[dict[str, Any]]) -> dict[str, dict[str, int]]:
+    """By language, `unknown` for none: files and bytes that came in, and files, bytes and words that are kept."""
     found: dict[str, Counter[str]] = {}
     for summary in summaries:
         for row in summary["languages"]:
             found.setdefault(row["language"] or UNKNOWN, Counter()).update(
                 entries=row["files"], entry_bytes=row["bytes"]
             )
-    for shard in shards:
-        found[shard.language or UNKNOWN].update(kept=shard.rows, text_bytes=shard.text_bytes)
-    fields = ("entries", "entry_bytes", "kept", "text_bytes")
+        for row in summary["slices"]:
+            kept = {"kept": row["rows"], "text_bytes": row["bytes"], "tokens": row["tokens"]}
+            found[row["language"] or UNKNOWN].update(kept)
+    fields = ("entries", "entry_bytes", "kept", "text_bytes", "tokens")
     return {name: {field: found[name][field] for field in fields} for name in sorted(found)}
 
 
@@ -170,11 +200,15 @@ def check_sums(manifest: dict[str, Any]) -> None:
     rows: Counter[str] = Counter()
     text_bytes = 0
     for name, known in manifest["contents"].items():
-        rows[name if name == "ledger/repositories.parquet" else name.split("/")[0]] += known["rows"]
+        rows[name if name == "ledger/repositories.parquet" else name.split("/")[0]] += known.get("rows", 0)
         text_bytes += known.get("text_bytes", 0)
     sums = {
         "repositories listed and their outcomes": (repositories["listed"], outcomes),
-        "repositories listed and rows of their table": (repositories["listed"], rows["ledger/repositories.parquet"]),
+        "repositories listed and rows of their table": (
+            repositories["listed"],
+            rows["ledger/repositories.parquet"]
+            + sum(repositories["codes"].get(f"excluded({code})", 0) for code in WITHHELD),
+        ),
         "repositories failed or excluded and their codes": (
             repositories["failed"] + repositories["excluded"],
             sum(repositories["codes"].values()),
@@ -189,17 +223,23 @@ def check_sums(manifest: dict[str, Any]) -> None:
         "files and their languages": (files["entries"], sum(row["entries"] for row in languages)),
         "kept files and their languages": (files["kept"], sum(row["kept"] for row in languages)),
         "bytes of text and their languages": (files["text_bytes"], sum(row["text_bytes"] for row in languages)),
+        "words and their languages": (files["tokens"], sum(row["tokens"] for row in languages)),
+        "words and their licences": (files["tokens"], sum(row["tokens"] for row in manifest["licenses"])),
         "bytes of text and those of the shards": (files["text_bytes"], text_bytes),
-        "reasons and rows of the ledger": (sum(by_reason.values()), rows["ledger"]),
+        "reasons and rows of the ledger": (
+            sum(by_reason.values()),
+            rows["ledger"] + sum(by_reason.get(reason, 0) for reason in WITHHELD),
+        ),
         "reasons and their languages": (by_reason, by_language),
         "files passed over and their reasons": (
             files["passed_over"],
-            by_reason.get(SUPERSEDED, 0) + by_reason.get(NOT_LISTED, 0),
+            sum(by_reason.get(reason, 0) for reason in PASSED_OVER),
         ),
         "duplicates and rows of the clusters": (
             by_reason.get(EXACT_DUPLICATE, 0) + by_reason.get(NEAR_DUPLICATE, 0),
             rows["clusters"],
         ),
+        "files taken down and rows of their table": (manifest.get("takedowns", {}).get("files", 0), rows["takedowns"]),
     }
     for what, (left, right) in sums.items():
         if left != right:

@@ -1,12 +1,13 @@
 """A repository to its files: chooses before reading, then reads in batches."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from filters.paths import bad_path, binary_by_name, display_path, secret_by_name
 from pipeline import git
 from pipeline.config import Extract
 from pipeline.git import Entry, Skeleton, Snapshot
+from pipeline.sources.optout import TAKEDOWN
 
 BATCH_BYTES = 8 << 20
 BATCH_FILES = 4_096
@@ -54,16 +55,22 @@ def read_files(
     repository_index: int,
     bones: Skeleton,
     limits: Extract,
+    unwanted: Callable[[str, str], bool] = lambda path, content_id: False,
     *,
     fetched: bool,
 ) -> Iterator[Batch]:
     """The repository's entries in git's order, in batches of about BATCH_BYTES.
 
-    Raises RepositoryError.
+    `unwanted`: whether a path with a content was taken down, so that it is not read. Raises RepositoryError.
     """
     listed = git.list_entries(snapshot, bones, limits.max_files_per_repository)
     entries = [entry for entry in listed if entry.mode != git.TREE]
-    reasons = [unread_reason(entry, limits.max_file_bytes, fetched) for entry in entries]
+    reasons = [
+        TAKEDOWN
+        if unwanted(display_path(entry.path), entry.content_id)
+        else unread_reason(entry, limits.max_file_bytes, fetched)
+        for entry in entries
+    ]
     if fetched:  # the size of what a server left out is not known, so it is not told where another sent it
         entries = [
             entry._replace(size=None) if entry.size is None or entry.size > limits.max_file_bytes else entry

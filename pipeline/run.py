@@ -11,6 +11,8 @@ import polars as pl
 from pipeline import inputs, storage
 from pipeline.config import Config
 from pipeline.progress import progress
+from pipeline.takedown.enforce import enforce
+from pipeline.takedown.scope import Scope
 from pipeline.units import Unit
 from pipeline.workspace import LAYOUT, Workspace
 
@@ -65,8 +67,8 @@ def folders(workspace: Workspace, config: Config, known: str) -> Folders:
 
 @dataclass
 class Run:
-    """`repositories` is every listed repository with its outcome. `skip_committed` is off only to show that doing
-    everything again gives the same bytes."""
+    """`repositories` is every listed repository with its outcome; `refused` is what must not be in the release.
+    `skip_committed` is off only to show that doing everything again gives the same bytes."""
 
     workspace: Workspace
     config: Config
@@ -74,6 +76,7 @@ class Run:
     known: inputs.Inputs
     repositories: pl.DataFrame
     folders: Folders
+    refused: Scope
     skip_committed: bool
 
     @property
@@ -113,11 +116,15 @@ class Run:
 
 
 def start(workspace: Workspace, config: Config, engine: "Engine", partial: bool, skip_committed: bool) -> Run:
-    """A release of what is committed. Raises CorpusError while repositories are pending, unless `partial`."""
+    """A release of what is committed, when requests for a takedown have been carried out.
+
+    Raises CorpusError while repositories are pending, unless `partial`.
+    """
+    refused = enforce(workspace, config)
     known, repositories = inputs.gather(workspace)
     inputs.check_some(repositories)
     if not partial:
         inputs.check_complete(repositories)
     places = folders(workspace, config, known.digest)
     inputs.write(places.inputs, known)
-    return Run(workspace, config, engine, known, repositories, places, skip_committed)
+    return Run(workspace, config, engine, known, repositories, places, refused, skip_committed)

@@ -6,7 +6,7 @@ from typing import Any
 
 import polars as pl
 
-from pipeline.inputs import NOT_LISTED, SUPERSEDED
+from pipeline.inputs import PASSED_OVER
 from pipeline.networks import SPLITS
 
 EXACT_DUPLICATE, NEAR_DUPLICATE = "exact_duplicate", "near_duplicate"
@@ -39,7 +39,7 @@ def summarise(rows: pl.DataFrame) -> dict[str, Any]:
 def funnel(rows: pl.DataFrame) -> dict[str, int]:
     """Files left after each step: those that count, those with a text, without a reason, without exact copies."""
     reasons = pl.col("removal_reasons")
-    counts = rows.filter(~reasons.list.contains(SUPERSEDED) & ~reasons.list.contains(NOT_LISTED))
+    counts = rows.filter(reasons.list.set_intersection(PASSED_OVER).list.len() == 0)
     texts = counts.filter(pl.col("text_id").is_not_null())
     passing = texts.filter(reasons.list.set_difference([EXACT_DUPLICATE, NEAR_DUPLICATE]).list.len() == 0)
     distinct = passing.filter(~reasons.list.contains(EXACT_DUPLICATE))
@@ -59,13 +59,14 @@ def _slice(key: tuple[Any, ...], rows: pl.DataFrame) -> dict[str, Any]:
         "group": key[2],
         "rows": rows.height,
         "bytes": int(rows["text_bytes"].sum()),
+        "tokens": int(rows["token_count"].sum()),
         "digest": hashlib.blake2b(decided, digest_size=16).hexdigest(),
     }
 
 
 def _counts(rows: pl.DataFrame, keys: list[str], size: str = "bytes") -> list[dict[str, Any]]:
-    """Files and bytes by these columns."""
-    counted = rows.group_by(keys).agg(files=pl.len(), bytes=pl.col(size).sum())
+    """Files, bytes and words by these columns."""
+    counted = rows.group_by(keys).agg(files=pl.len(), bytes=pl.col(size).sum(), tokens=pl.col("token_count").sum())
     return counted.sort(keys, nulls_last=True).to_dicts()
 
 

@@ -8,7 +8,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline import manifest, storage, units
-from pipeline.card import generated_digest
 from pipeline.errors import CorpusError, ShardError
 from pipeline.workspace import Workspace
 from schemas.release import ROWS
@@ -45,27 +44,18 @@ def verify_units(root: Path) -> int:
 def _problems(release: Path, values: dict[str, Any]) -> Iterator[str]:
     for name, known in values["contents"].items():
         yield from _problems_of_file(release / name, known, ROWS if name.startswith("data/") else None)
-    yield from _problems_of_card(release / "README.md", values["card"]["generated_sha256"])
-    present = {path.relative_to(release).as_posix() for path in release.glob("*/**/*") if path.is_file()}
-    yield from (
-        f"{release / name}: not in the manifest" for name in sorted(present - set(values["contents"]) - UNLISTED)
-    )
+    present = {path.relative_to(release).as_posix() for path in release.rglob("*") if path.is_file()}
+    strays = sorted(name for name in present - {"manifest.json", *values["contents"]} if not _of_download(name))
+    yield from (f"{release / name}: not in the manifest" for name in strays)
     try:
         manifest.check_sums(values)
     except CorpusError as error:
         yield f"{release / 'manifest.json'}: {error}"
 
 
-def _problems_of_card(path: Path, known: str) -> Iterator[str]:
-    """What people wrote around the generated part is theirs."""
-    try:
-        if not path.exists() or generated_digest(path.read_text("utf-8")) != known:
-            yield f"{path}: missing, or its generated part is not as it was written"
-    except (CorpusError, UnicodeDecodeError) as error:
-        yield f"{path}: {error}"
-
-
-UNLISTED = {"ledger/repositories.parquet"}
+def _of_download(name: str) -> bool:
+    """What the Hub adds to a repository, and its client to a copy."""
+    return name == ".gitattributes" or name.startswith(".cache/huggingface/")
 
 
 def _problems_of_file(path: Path, known: dict[str, Any], schema: pa.Schema | None) -> Iterator[str]:
@@ -73,7 +63,7 @@ def _problems_of_file(path: Path, known: dict[str, Any], schema: pa.Schema | Non
         yield f"{path}: missing"
     elif storage.sha256(path) != known["sha256"]:
         yield f"{path}: damaged: its SHA-256 is not the manifest's"
-    else:
+    elif path.suffix == ".parquet":
         with pq.ParquetFile(path) as file:
             if file.metadata.num_rows != known["rows"]:
                 yield f"{path}: {file.metadata.num_rows} rows, the manifest says {known['rows']}"

@@ -13,8 +13,9 @@ from pathlib import Path
 from pipeline import storage
 from pipeline.config import Config
 from pipeline.errors import WorkspaceError
+from pipeline.takedown import redo
 
-LAYOUT = 3  # of units, their columns and the stages of a release: another one is for another version
+LAYOUT = 4  # of units, their columns and the stages of a release: another one is for another version
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,11 @@ class Workspace:
     @property
     def files(self) -> Path:
         return self.root / "files"
+
+    @property
+    def purge(self) -> Path:
+        """Files of a unit that a takedown is about to replace."""
+        return self.root / "purge"
 
     @property
     def work(self) -> Path:
@@ -62,6 +68,11 @@ class Workspace:
         return self.root / "journal"
 
     @property
+    def published(self) -> Path:
+        """Manifests of what is public, by version."""
+        return self.root / "published"
+
+    @property
     def release(self) -> Path:
         return self.root / "release"
 
@@ -89,6 +100,7 @@ def opened(root: Path, config: Config) -> Iterator[Workspace]:
         end_left_over(workspace.fetched)
         storage.sweep(workspace.root)
         storage.finish_swap(workspace.release)
+        redo.finish(workspace.purge, workspace.files)
         yield workspace
     finally:
         os.close(lock)

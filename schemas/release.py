@@ -56,6 +56,14 @@ CLUSTERS = pa.schema(
     ]
 )
 
+TOMBSTONES = pa.schema(
+    [
+        column("file_id", pa.string(), "a row of an earlier version that must not be used any more", nullable=False),
+        column("text_id", pa.string(), "its text", nullable=False),
+        column("version", pa.string(), "the first version without it", nullable=False),
+    ]
+)
+
 REPOSITORIES = pa.schema(
     [
         OUTCOMES.field(name).with_nullable(name not in ("repo_key", "host", "repo_name", "outcome"))

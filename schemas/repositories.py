@@ -5,7 +5,8 @@ import pyarrow as pa
 from schemas.columns import column
 
 # Why a listed repository is not extracted.
-EXCLUDED = ("bad_url", "duplicate_of", "filter", "fork", "opt_out", "renamed_to")
+EXCLUDED = ("bad_url", "duplicate_of", "filter", "fork", "opt_out", "renamed_to", "takedown")
+WITHHELD = ("opt_out", "takedown")  # of these, the ones whose names are not published
 
 # What becomes of a repository that is extracted. `unchanged`: HEAD is the commit that was read before.
 EXTRACTED = ("ok", "empty", "unchanged", "failed", "excluded")
@@ -45,7 +46,7 @@ OUTCOMES = pa.schema(
     [
         *[PLANNED.field(name) for name in PLANNED.names if name != "known_commit_id"],
         column("outcome", pa.string(), "one of EXTRACTED", nullable=False),
-        column("code", pa.string(), "kind of the failure, or renamed_to; null unless failed or excluded"),
+        column("code", pa.string(), "kind of the failure, or one of EXCLUDED; null unless failed or excluded"),
         column("detail", pa.string(), "one line about the failure, the new name, or what git's check complained about"),
         column("commit_id", pa.string(), "commit read; null unless there is one"),
         column("entry_count", pa.int64(), "rows of this repository in the unit", nullable=False),

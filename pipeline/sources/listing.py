@@ -12,8 +12,9 @@ from pipeline.config import Config, Source
 from pipeline.errors import ConfigError
 from pipeline.sources.folders import in_directory
 from pipeline.sources.names import in_names_file
-from pipeline.sources.optout import opted_out, read_opt_outs
+from pipeline.sources.optout import excluded, read_opt_outs, refused
 from pipeline.sources.rows import Listed, repo_key
+from pipeline.takedown import requests
 from schemas.repositories import LISTED
 
 MAX_RENAMES = 3  # one after the other: what a forge's redirects lead through
@@ -38,22 +39,22 @@ def list_repositories(
 
 
 def follow_renames(listed: pa.Table, renames: Sequence[tuple[str, str]], config: Config) -> pa.Table:
-    """The list with the new names of repositories, as `list_repositories` makes it."""
-    return _finished(cast(pl.DataFrame, pl.from_arrow(listed)), renames, config) if renames else listed
+    """The list with the new names of repositories, as `list_repositories` makes it, without who has opted out since."""
+    return _finished(cast(pl.DataFrame, pl.from_arrow(listed)), renames, config)
 
 
 def _finished(found: pl.DataFrame, renames: Sequence[tuple[str, str]], config: Config) -> pa.Table:
-    """The rows and their new names, without who opted out, sorted, each key once."""
-    opt_outs = read_opt_outs(config.folder, config.opt_out.files)
+    """The rows and their new names, without who opted out or was taken down, sorted, each key once."""
+    out = read_opt_outs(config.folder, config.opt_out.files), requests.read(config)
     renamed = [(former, repo_key(former.partition("/")[0], repo_name)) for former, repo_name in renames]
-    found = opted_out(found, opt_outs, renamed)
+    found = excluded(found, refused(found, *out, renamed))
     steps: Counter[str] = Counter()  # from a name that a source has
     for former, current in renamed:
         steps[current] = steps[former] + 1
     near = [rename for rename, (_, current) in zip(renames, renamed, strict=True) if steps[current] <= MAX_RENAMES]
     for _ in range(MAX_RENAMES):
         found = _followed(found, near, config.source)
-    found = opted_out(found, opt_outs, renamed)
+    found = excluded(found, refused(found, *out, renamed))
     order = ["repo_key", pl.col("excluded").is_not_null(), "source", pl.coalesce("location", "url", pl.lit(""))]
     return _first_of_each(found.sort(order, maintain_order=True)).to_arrow().cast(LISTED)
 

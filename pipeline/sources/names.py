@@ -16,6 +16,7 @@ from pipeline.sources.rows import FOLDED_HOSTS, Listed, listed
 COLUMNS = ("repo_name", "name", "repository", "url")  # of .csv and .parquet: the first that is there
 PART = r"(?!\.{1,2}(/|$))[\w.~-]+"
 REPO_NAME = re.compile(rf"{PART}(/{PART})+", re.ASCII)
+COMMENT = re.compile(r"(^|\s)#.*")  # not the # of an address
 AT_COMMIT = re.compile(r"@([0-9a-f]{40})$")
 DOMAIN = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)*\.[a-z][a-z0-9-]*")  # no number, which would be an address of a machine
 TWO_PARTS = frozenset({"github.com", "bitbucket.org", "codeberg.org"})  # no groups: owner/name and no more
@@ -49,18 +50,18 @@ def in_names_file(path: Path, host: str, configured: Collection[str]) -> Iterato
 
 
 def _lines(path: Path) -> Iterator[tuple[int, object]]:
-    """(line or row number, name). Blank lines and lines that begin with # are none."""
+    """(line or row number, name). Blank lines are none; # begins a comment, and a byte order mark is no name."""
     if path.suffix == ".parquet":
         table = pq.read_table(path)
         yield from enumerate(table[_column(path, table.column_names)].to_pylist(), 1)
     elif path.suffix == ".csv":
-        rows = csv.DictReader(io.StringIO(path.read_text("utf-8")))
+        rows = csv.DictReader(io.StringIO(path.read_text("utf-8-sig")))
         column = _column(path, rows.fieldnames or [])
         yield from ((number, row[column]) for number, row in enumerate(rows, 2))
     elif path.suffix == ".txt":
-        for number, line in enumerate(path.read_text("utf-8").split("\n"), 1):
-            if line.strip() and not line.lstrip().startswith("#"):
-                yield number, line
+        for number, line in enumerate(path.read_text("utf-8-sig").split("\n"), 1):
+            if name := COMMENT.sub("", line).strip():
+                yield number, name
     else:
         raise ConfigError(f"source: names: {path}: must be a .txt, .csv or .parquet file")
 

@@ -91,6 +91,7 @@ def check_conservation(workspace: Path) -> None:
         "removed": len(gone),
         "passed_over": 0,
         "text_bytes": kept["content"].str.len_bytes().sum(),
+        "tokens": kept["token_count"].sum(),
     }
     assert {name: row["files"] for name, row in values["reasons"].items()} == Counter(removed["reason"])
     check_repositories(workspace, values["repositories"], files)

@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+import shutil
 import socket
 from collections import Counter
 from collections.abc import Iterator
@@ -18,6 +19,9 @@ import yaml
 from examples.demo_corpus import MIT, encodings, odd_paths, source, submodule, twins, write_repository
 from filters.language import slug
 from pipeline import corpus
+from pipeline.card import front
+from pipeline.card.text import CardText
+from pipeline.card.write import write_card
 from pipeline.config import Config, Release, Source, Split
 from pipeline.engine import Engine
 from pipeline.sources.listing import list_repositories
@@ -156,11 +160,52 @@ def test_the_card_has_a_configuration_for_each_language(release: Path, manifest:
     assert front_matter(release)["pretty_name"] == "A corpus, with: odd characters & 'quotes'"
 
 
-def test_the_cards_own_example_runs(release: Path, load: Any, manifest: dict[str, Any]) -> None:
-    card = (release / "README.md").read_text()
-    found = re.search(r'load_dataset\("PATH", "([^"]+)", split="(\w+)"\)', card)
-    assert found
-    assert load(found[1], split=found[2]).num_rows == rows_by_split(manifest, found[1])[found[2]]
+def test_the_cards_own_examples_run(
+    release: Path, datasets: Any, manifest: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    card = (release / "README.md").read_text().split("## How to use it")[1].split("\n## ")[0]
+    named = [line for line in card.splitlines() if "OWNER/NAME" in line]
+    assert len(named) == 7 and all("v0.1.0" in line for line in named), "every way to read it is pinned"
+    local = card.replace("hf://datasets/OWNER/NAME@v0.1.0", str(release)).replace("OWNER/NAME", str(release))
+    python = re.findall(r"```python\n(.+?)```", local, re.DOTALL)
+    (query,) = re.findall(r"```sql\n(.+?)```", local, re.DOTALL)
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
+    (tmp_path / "corpus").symlink_to(release)
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, Any] = {}
+    for script in python:
+        exec(script, names)
+    assert names["rows"].num_rows == rows_by_split(manifest, "python")["train"]
+    assert sum(part.num_rows for part in names["everything"].values()) == manifest["files"]["published"]
+    with duckdb.connect() as database:
+        counted = {name: (files, size) for name, files, size in database.execute(query).fetchall()}
+    assert {name: files for name, (files, _) in counted.items()} == {
+        name: row["kept"] for name, row in manifest["languages"].items() if row["kept"]
+    }
+
+
+def test_datasets_checks_the_cards_numbers(release: Path, datasets: Any, tmp_path: Path) -> None:
+    copy = shutil.copytree(release, tmp_path / "copy")
+    card = copy / "README.md"
+    stale = re.sub(r"num_examples: (\d+)", lambda found: f"num_examples: {int(found[1]) + 1}", card.read_text())
+    card.write_text(stale)
+    with pytest.raises(datasets.exceptions.NonMatchingSplitsSizesError):
+        datasets.load_dataset(str(copy), cache_dir=str(tmp_path / "cache"))
+
+
+def test_many_languages_load_without_their_features(
+    release: Path, manifest: dict[str, Any], datasets: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy = shutil.copytree(release, tmp_path / "copy")
+    monkeypatch.setattr(front, "MAX_DESCRIBED", 1)
+    write_card(copy, manifest, CardText())
+    front_of_copy = front_matter(copy)
+    assert [info["config_name"] for info in front_of_copy["dataset_info"]] == ["default"]
+    for name in (config["config_name"] for config in front_of_copy["configs"]):
+        for streaming in (False, True):
+            found = datasets.load_dataset(str(copy), name, streaming=streaming, cache_dir=str(tmp_path / "cache"))
+            counts = {split: sum(1 for _ in part) for split, part in found.items()}
+            assert counts == rows_by_split(manifest, None if name == "default" else name)
 
 
 # Hugging Face datasets
@@ -296,7 +341,7 @@ def test_without_a_train_split_the_example_names_another(tmp_path: Path, dataset
     write_repository(tmp_path / "mirrors/o/one.git", {"a.py": source("held")})
     small = released(tmp_path, Config(**sources(tmp_path), split=Split(validation_fraction=0, test_fraction=0.999)))
     assert [path.name for path in small.glob("data/*/*")] == ["test-00000-of-00001.parquet"]
-    assert 'load_dataset("PATH", "python", split="test")' in (small / "README.md").read_text()
+    assert 'load_dataset("OWNER/NAME", "python", split="test", ' in (small / "README.md").read_text()
     assert datasets.load_dataset(str(small), "python", split="test", cache_dir=str(tmp_path / "cache")).num_rows == 1
 
 
@@ -304,7 +349,7 @@ def test_a_release_of_nothing_accounts_for_it(tmp_path: Path) -> None:
     write_repository(tmp_path / "mirrors/o/empty.git", {"__init__.py": b""})
     small = released(tmp_path, Config(**sources(tmp_path)))
     assert verify_release(small)["files"] == {
-        "entries": 1, "passed_over": 0, "kept": 0, "removed": 1, "published": 0, "text_bytes": 0,
+        "entries": 1, "passed_over": 0, "kept": 0, "removed": 1, "published": 0, "text_bytes": 0, "tokens": 0,
     }  # fmt: skip
     assert pl.read_parquet(small / "ledger/ledger-*.parquet")["reason"].to_list() == ["empty_file"]
     assert "Nothing was kept." in (small / "README.md").read_text()

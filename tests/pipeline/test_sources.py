@@ -78,7 +78,7 @@ def test_forges_that_fold_case_give_one_key(tmp_path: Path) -> None:
 
 
 def test_blank_lines_and_comments_are_no_names(tmp_path: Path) -> None:
-    (tmp_path / "names.txt").write_text("# the first\n\n  a/b  \n#c/d\n\te/f\r\n")
+    (tmp_path / "names.txt").write_text("\ufeff# the first\n\n  a/b  \n#c/d\n\te/f # why\r\n")
     assert [row["repo_name"] for row in listed(tmp_path, {"names": ["names.txt"]})] == ["a/b", "e/f"]
 
 

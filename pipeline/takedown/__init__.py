@@ -1,0 +1,1 @@
+"""Takedowns: what must go from everything that is here, and must not come back."""
