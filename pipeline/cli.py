@@ -1,10 +1,12 @@
 """The command line: parses, calls, prints. Results on stdout, everything else on stderr."""
 
+import json
 import os
 import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import date
 from pathlib import Path
 from typing import Annotated
 
@@ -115,6 +117,98 @@ def run(
 
 
 @app.command()
+def publish(
+    config: ConfigFile,
+    workspace: WorkspaceDir = DEFAULT_WORKSPACE,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="say what would change, and write nothing")] = False,
+    accept_alarms: Annotated[bool, typer.Option("--accept-alarms", help="although the release raises alarms")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="also what somebody else has put there")] = False,
+    pull_request: Annotated[bool, typer.Option("--pull-request", help="propose it, for somebody to merge")] = False,
+) -> None:
+    """Put the release on the Hugging Face Hub, or at the address of [publish] to. Resumes where it stopped."""
+    from pipeline import config as configuration
+    from pipeline.publish import command
+    from pipeline.workspace import opened
+
+    settings = configuration.load(config)
+    command.destination(settings)
+    if not (workspace / "workspace.json").exists():
+        raise WorkspaceError(f"{workspace}: no workspace; run `stackyard run {config}` first, or use --workspace DIR")
+    with opened(workspace, settings) as space, _interruptible():
+        options = {"dry_run": dry_run, "overwrite": overwrite, "accept_alarms": accept_alarms}
+        print(command.publish(space, settings, pull_request=pull_request, **options))
+
+
+@app.command()
+def takedown(
+    config: ConfigFile,
+    workspace: WorkspaceDir = DEFAULT_WORKSPACE,
+    owner: Annotated[
+        str | None, typer.Option("--owner", help="everything of an owner: octo-org, or host/octo-org")
+    ] = None,
+    repository: Annotated[str | None, typer.Option("--repository", help="owner/name, or host/owner/name")] = None,
+    path: Annotated[list[str] | None, typer.Option("--path", help="only these files of --repository")] = None,
+    content_id: Annotated[
+        str | None, typer.Option("--content-id", help="a text wherever it is: content_id or text_id")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="say what would go, and change nothing")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="the result as JSON; it holds names")] = False,
+) -> None:
+    """Remove somebody's code from the workspace and the release, for good. Without an option: carry out what stands in
+    the file of takedowns."""
+    from pipeline import config as configuration
+    from pipeline.takedown import takedown as removal
+    from pipeline.workspace import opened
+
+    settings = configuration.load(config)
+    with opened(workspace, settings) as space, _interruptible():
+        done = removal.takedown(
+            space,
+            settings,
+            on=f"{date.today():%Y-%m-%d}",
+            owner=owner,
+            repository=repository,
+            paths=tuple(path or ()),
+            content_id=content_id,
+            dry_run=dry_run,
+        )
+    print(json.dumps(done.as_json(), indent=1) if as_json else done)
+
+
+@app.command()
+def diff(
+    a: Annotated[str, typer.Argument(help="a release: its folder, or an address, hf://datasets/OWNER/NAME@v0.1.0")],
+    b: Annotated[str, typer.Argument(help="another one")],
+    as_json: Annotated[bool, typer.Option("--json", help="for programs")] = False,
+) -> None:
+    """What differs between two releases: rows by language, files, configuration, reasons."""
+    from pipeline import diff as differences
+
+    found = differences.diff(a, b)
+    print(json.dumps(found.as_json(), indent=1) if as_json else found)
+
+
+@app.command()
+def yank(
+    config: ConfigFile,
+    version: Annotated[str, typer.Argument(help="a published version, not the newest")],
+    workspace: WorkspaceDir = DEFAULT_WORKSPACE,
+    purge: Annotated[
+        bool, typer.Option("--purge", help="delete for good what only yanked versions hold; rewrites the history")
+    ] = False,
+) -> None:
+    """Take back a published version."""
+    from pipeline import config as configuration
+    from pipeline.publish import command
+    from pipeline.workspace import opened
+
+    settings = configuration.load(config)
+    command.destination(settings)
+    with opened(workspace, settings) as space, _interruptible():
+        print(command.yank(space, settings, version, purge))
+
+
+@app.command()
 def status(config: ConfigFile, workspace: WorkspaceDir = DEFAULT_WORKSPACE) -> None:
     """What is done, failed and left."""
     from pipeline import config as configuration
@@ -145,18 +239,29 @@ def explain(
 
 @app.command()
 def verify(
-    folder: Annotated[Path, typer.Argument(help="a release, or a workspace: its units and its release")],
+    where: Annotated[
+        str,
+        typer.Argument(
+            metavar="RELEASE",
+            help="a release, or a workspace: its units and its release; or an address, hf://datasets/OWNER/NAME@v0.1.0",
+        ),
+    ],
 ) -> None:
     """Compute hashes, counts and sums of a release again."""
     from pipeline.verify import verify_release, verify_units
 
-    if (folder / "workspace.json").exists():
-        print(f"{folder}: {verify_units(folder):,} units are as their commits say")
-        folder = folder / "release"
-    values = verify_release(folder)
-    print(
-        f"{folder}: {len(values['contents'])} files and {values['files']['published']:,} rows are as the manifest says"
-    )
+    if "://" in where:
+        from pipeline.publish.verify import verify_published
+
+        values = verify_published(where)
+    else:
+        folder = Path(where)
+        if (folder / "workspace.json").exists():
+            print(f"{where}: {verify_units(folder):,} units are as their commits say")
+            where = str(folder / "release")
+        values = verify_release(Path(where))
+    files, rows = len(values["contents"]), values["files"]["published"]
+    print(f"{where}: {files} files and {rows:,} rows are as the manifest says")
 
 
 def _run(
@@ -174,6 +279,7 @@ def _run(
     """The steps in one workspace, under one lock."""
     from pipeline import again, git, report
     from pipeline import config as configuration
+    from pipeline.card.text import read_text
     from pipeline.fetch import once
     from pipeline.workspace import opened
 
@@ -181,6 +287,7 @@ def _run(
     git.version()
     again.check_codes(retry)
     once.check_tokens(settings.fetch)
+    read_text(settings)  # a mistake in the card's text is not told after hours
     if "list" not in steps and not (workspace / "workspace.json").exists():
         raise WorkspaceError(f"{workspace}: nothing listed yet; run `stackyard list {config}` first")
     with opened(workspace, settings) as space, _interruptible():

@@ -181,6 +181,15 @@ class Publish(Section):
     commits_per_hour: Positive = 100
     patience_s: Positive = 21_600
 
+    @field_validator("to")
+    @classmethod
+    def address(cls, to: str) -> str:
+        if to and not re.fullmatch(r"[\w.-]+/[\w.-]+|[\w+]+://.+", to):
+            raise ValueError(
+                f"{to!r} is not owner/name on the Hub, and no address with a scheme like file:///data/sets"
+            )
+        return to
+
 
 class Config(Section):
     """What a run does. `folder` is where relative paths of the sources start."""

@@ -6,6 +6,7 @@ CorpusError
 ├── RepositoryError    one repository failed: its outcome, the run goes on
 ├── UnitError          a unit file is damaged
 ├── ShardError         a release file is damaged
+├── PublishError       a release cannot be published, or not now: what is public stays whole
 ├── WorkerError        a worker stopped: nothing committed is lost, run again
 │   └── WorkerDied     its process ended
 └── Interrupted        Ctrl-C: nothing committed is lost, run again
@@ -51,6 +52,10 @@ class UnitError(CorpusError):
 
 
 class ShardError(CorpusError):
+    pass
+
+
+class PublishError(CorpusError):
     pass
 
 

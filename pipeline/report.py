@@ -8,7 +8,8 @@ from typing import Any
 import polars as pl
 
 from pipeline import inputs, parquet, storage, units
-from pipeline.card import load_call
+from pipeline.card.use import load_call
+from pipeline.diff import version_order
 from pipeline.errors import WorkspaceError
 from pipeline.fetch import hosts
 from pipeline.manifest import repository_counts
@@ -128,6 +129,7 @@ def status(workspace: Workspace) -> str:
         lines += _some(failures, "in the ledger of the next release")
         lines += ["again         stackyard extract CONFIG --retry CODE, or --retry all"] if failures else []
         lines.append(f"text          {int(repositories['text_bytes'].sum()):>12,} bytes")
+    lines += _archives(units.read_archives(workspace))
     lines += [
         f"{name + ' on disk':<22}{_disk_bytes(workspace.root / name):>14,} bytes"
         for name in ("fetched", "files", "work", "release")
@@ -139,6 +141,8 @@ def status(workspace: Workspace) -> str:
     if (workspace.release / "manifest.json").exists():
         values = storage.read_json(workspace.release / "manifest.json")
         lines.append(f"release       {values['name']} {values['version']}: {values['files']['published']:,} files")
+    for path in sorted(workspace.published.glob("*/published.json"), key=lambda path: version_order(path.parent.name)):
+        lines.append(f"published     {path.parent.name} to {storage.read_json(path)['to']}")
     return "\n".join(lines)
 
 

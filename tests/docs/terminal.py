@@ -1,8 +1,12 @@
-"""A shell as a reader of the documentation has it, but that forges are on this machine and nothing waits for imports.
+"""A shell as a reader of the documentation has it, but that forges and the Hub are on this machine and that nothing
+waits for imports.
 
 `stackyard` is first in its PATH as a client of `serve`, a process that has imported everything and forks for each
 command. Before the command it adds to the configuration given where the forges are: to [fetch.hosts] for each of HOSTS
 the keys of `reached`, unless they are there. So no command can reach the real ones.
+
+The Hub is where HF_ENDPOINT says, which its client reads when it is imported: so only forks import that, and none works
+with an address elsewhere. What asks others on the way of a proxy, as most libraries do, finds none: see OFFLINE.
 """
 
 import contextlib
@@ -23,8 +27,23 @@ from typing import NamedTuple
 
 ROOT = Path(__file__).parents[2]
 HOSTS = ("github.com", "git.example.com")
-PROGRESS = re.compile(r"\w+: \d+ of \d+ (units|parts|shards|hours), [\d.]+ s\n")  # where a terminal shows a bar
+PROGRESS = re.compile(  # where a terminal shows a bar
+    r"\w+: \d+ of \d+ (units|parts|shards|hours), [\d.]+ s\n"
+    r"|publish: [\d.,]+ \w+ of [\d.,]+ \w+, [\d.,]+ \w+/s, [\d.]+ s\n"
+)
 MARK = "=== ended with"
+HERE = "http://127.0.0.1"
+NOWHERE = f"{HERE}:1"
+OFFLINE = {  # a Hub is at HF_ENDPOINT, if the terminal is told of one
+    "HF_ENDPOINT": NOWHERE,
+    "HF_DATASETS_DISABLE_PROGRESS_BARS": "1",
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "HF_HUB_DISABLE_UPDATE_CHECK": "1",
+    "HF_HUB_DISABLE_XET": "1",
+    "http_proxy": NOWHERE,
+    "https_proxy": NOWHERE,
+    "no_proxy": "127.0.0.1",
+}
 CLIENT = f"""#!{sys.executable} -ISu
 import json, os, socket, sys
 with socket.socket(socket.AF_UNIX) as server:
@@ -32,7 +51,9 @@ with socket.socket(socket.AF_UNIX) as server:
     words = json.dumps([os.getcwd(), dict(os.environ), sys.argv[1:]])
     socket.send_fds(server, [words.encode()], [0, 1, 2])
     server.shutdown(socket.SHUT_WR)
-    sys.exit(int(server.recv(9) or 70))
+    if not (code := server.recv(9)):
+        print("Killed")
+    sys.exit(int(code or 137))
 """
 
 
@@ -41,6 +62,11 @@ class Stackyard(NamedTuple):
 
     path: Path
     variables: dict[str, str]
+
+    @property
+    def running(self) -> Path:
+        """A file with the id of the process that was last to run it."""
+        return self.path / "running"
 
 
 @dataclass(frozen=True)
@@ -78,11 +104,13 @@ class Terminal:
 @contextmanager
 def terminal(folder: Path, path: Path, *, before: Sequence[str] = (), **variables: str) -> Iterator[Terminal]:
     """A shell in the folder; `path` comes first in its PATH. `before` are the words of a command that starts it."""
-    variables |= {"HOME": str(folder), "PATH": f"{path}:{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    own = {"HOME": str(folder), "PATH": f"{path}:{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    known = {name: value for name, value in os.environ.items() if not re.match("HF_|XDG_|.*_proxy$", name, re.I)}
+    environment = known | OFFLINE | variables | own
     pipe = subprocess.PIPE
     command = [*before, "bash", "--norc"]
     with subprocess.Popen(
-        command, cwd=folder, env=os.environ | variables, stdin=pipe, stdout=pipe, stderr=subprocess.STDOUT, text=True
+        command, cwd=folder, env=environment, stdin=pipe, stdout=pipe, stderr=subprocess.STDOUT, text=True
     ) as bash:
         assert bash.stdin
         bash.stdin.write("trap 'failed=$?' ERR\n")
@@ -112,8 +140,10 @@ def commands(folder: Path) -> Iterator[Stackyard]:
 def serve(listening: socket.socket) -> None:
     """A process for each command that a client asks for, until this one is ended."""
     from filters.kernels import warm_up
-    from pipeline import corpus, explain, report, verify  # noqa: F401  # what commands import when they are called
+    from pipeline import corpus, diff, explain, report, verify  # noqa: F401  # what commands import when called
+    from pipeline.takedown import takedown  # noqa: F401
 
+    assert "huggingface_hub" not in sys.modules, "it would not see where the Hub of a page is"
     warm_up()
     while True:
         client, _ = listening.accept()
@@ -132,9 +162,11 @@ def answer(client: socket.socket) -> None:
     for number, descriptor in enumerate(descriptors):
         os.dup2(descriptor, number)
     folder, environment, arguments = json.loads(words)
+    assert environment["HF_ENDPOINT"].startswith(f"{HERE}:"), "a page must not reach the real Hub"
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(environment)
+    Path(environment["STACKYARD_SERVER"]).with_name("running").write_text(str(os.getpid()))
     for name in arguments:
         if name.endswith(".toml") and arguments[0] != "init" and Path(name).exists():
             Path(name).write_text(reached(Path(name).read_text(), environment["STACKYARD_FORGE"]))

@@ -59,12 +59,12 @@ def test_the_python_examples_run_on_the_release_of_make_run(shell: Terminal) -> 
 
 
 def test_every_source_of_the_configuration_is_one_on_its_own(tmp_path: Path) -> None:
-    (block,) = blocks("toml")
+    block, publish = blocks("toml")
     sources = re.findall(r"\[\[source\]\]\n(?:.+\n)+", block)
     for source in sources:
         (tmp_path / "c.toml").write_text(source)
         assert len(load(tmp_path / "c.toml").source) == 1
-    (tmp_path / "c.toml").write_text(block)
+    (tmp_path / "c.toml").write_text(block + publish)
     kinds = [(bool(s.directories), bool(s.names), bool(s.gharchive)) for s in load(tmp_path / "c.toml").source]
     assert kinds == [(True, False, False), (False, True, False), (False, False, True)]
     assert len(sources) == 3

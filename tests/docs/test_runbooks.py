@@ -3,12 +3,15 @@
 In a text, … stands for anything in a line. A block without a text prints nothing, and one that fails shows an error.
 ```sh blocks are not run, because they need the internet or somebody's secret: NOT_RUN has them all.
 
-Every page has a folder of its own, and a forge on this machine that holds what the page names (see terminal.py).
+Every page has a folder of its own, and on this machine a forge that holds what the page names, and a Hub (see
+terminal.py). Pages in WITH_A_RELEASE begin where another has ended: with a workspace that has a release.
 """
 
+import os
 import random
 import re
 import shutil
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -24,10 +27,13 @@ from pipeline.sources.gharchive_hours import find_hours
 from pipeline.workspace import Workspace
 from tests.docs.terminal import HOSTS, Stackyard, Terminal, terminal
 from tests.pipeline.test_bad_input import namespaced
+from tests.servers import hub as hubs
 from tests.servers.git_http import UNAUTHORIZED, FaultyServer, password, renamed, serving
 
 RUNBOOKS = Path(__file__).parents[2] / "runbooks"
 TOKEN = "a-secret-of-the-forge"
+HUB_TOKEN = "hf_a_secret_of_the_hub"
+DATASET = "mona/octo-code"
 NOT_RUN = {
     "gharchive-hour.md": [
         "curl -O https://data.gharchive.org/2024-01-01-15.json.gz",  # `forge_of_an_hour` writes this file
@@ -36,7 +42,8 @@ NOT_RUN = {
         "nohup stackyard run month.toml --workspace month > month.log 2>&1 &",
         "stackyard status month.toml --workspace month",
     ],
-    "github-names.md": ["read -rs FORGE_TOKEN; export FORGE_TOKEN"],  # it is TOKEN in the test's terminal
+    "first-publish.md": ["read -rs HF_TOKEN; export HF_TOKEN"],  # it is HUB_TOKEN in the test's terminal
+    "github-names.md": ["read -rs FORGE_TOKEN; export FORGE_TOKEN"],  # it is TOKEN there
 }
 
 
@@ -69,10 +76,20 @@ def pattern(text: str) -> re.Pattern[str]:
     return re.compile("".join(f"{'.*'.join(map(re.escape, parts))} *\n" for parts in lines))
 
 
-# What stands on the reader's machine and on the forge
+# What stands on the reader's machine, on the forge and on the Hub
 
 
-def own_folders(folder: Path, forge: FaultyServer) -> None:
+class World(NamedTuple):
+    """What is around the reader. `folder`: where the page begins; `running`: a file with the id of the process that was
+    last to run the command."""
+
+    folder: Path
+    forge: FaultyServer
+    hub: hubs.Hub
+    running: Path
+
+
+def own_folders(world: World) -> None:
     """A folder with three repositories that nobody has licensed."""
     trees = {
         "parser": {
@@ -83,36 +100,37 @@ def own_folders(folder: Path, forge: FaultyServer) -> None:
         "website": {"app.js": b"let word = 1 + 2;\n" * 9, "package-lock.json": b'{"name": "website"}\n' * 3},
     }
     for name, files in trees.items():
-        write_repository(folder / f"mirrors/team/{name}.git", files)
+        write_repository(world.folder / f"mirrors/team/{name}.git", files)
 
 
-def forge_of_names(folder: Path, forge: FaultyServer) -> None:
+def forge_of_names(world: World) -> None:
     for name in ("octo-org/parser", "octo-org/solver", "octo-org/website"):
-        write_on(forge, name)
-    write_on(forge, "platform/billing")
-    forge.fault("platform/billing", password(TOKEN))
+        write_on(world.forge, name)
+    write_on(world.forge, "platform/billing")
+    world.forge.fault("platform/billing", password(TOKEN))
 
 
-def forge_of_an_hour(folder: Path, forge: FaultyServer) -> None:
+def forge_of_an_hour(world: World) -> None:
     names = [f"octo-org/{name}" for name in ("compiler", "dotfiles", "parser", "solver", "website")]
     for name in names:
-        write_on(forge, name)
-    write_hour(folder / "2024-01-01-15.json.gz", names)
+        write_on(world.forge, name)
+    write_hour(world.folder / "2024-01-01-15.json.gz", names)
 
 
-def forge_of_failures(folder: Path, forge: FaultyServer) -> None:
+def forge_of_failures(world: World) -> None:
     for name in ("parser", "solver", "new-name", "secret", "huge", "typo"):
-        write_on(forge, f"octo-org/{name}", {f"table{i}.py": noise(i) for i in range(8)} if name == "huge" else {})
-    forge.fault("octo-org/old-name", renamed("octo-org/new-name"))
-    forge.fault("octo-org/secret", UNAUTHORIZED)
+        more = {f"table{i}.py": noise(i) for i in range(8)} if name == "huge" else {}
+        write_on(world.forge, f"octo-org/{name}", more)
+    world.forge.fault("octo-org/old-name", renamed("octo-org/new-name"))
+    world.forge.fault("octo-org/secret", UNAUTHORIZED)
 
 
-def full_disk(folder: Path, forge: FaultyServer) -> None:
+def full_disk(world: World) -> None:
     for name in ("parser", "solver"):
-        files = {f"table{i}.py": noise(i) for i in range(8)}
-        write_repository(folder / f"mirrors/team/{name}.git", {"LICENSE": MIT, f"{name}.py": source(name)} | files)
-    (folder / "larger-disk").mkdir()
-    (folder / "disk").mkdir()
+        files = {"LICENSE": MIT, f"{name}.py": source(name)} | {f"table{i}.py": noise(i) for i in range(8)}
+        write_repository(world.folder / f"mirrors/team/{name}.git", files)
+    (world.folder / "larger-disk").mkdir()
+    (world.folder / "disk").mkdir()
 
 
 def write_on(forge: FaultyServer, name: str, more: dict[str, bytes] | None = None) -> str:
@@ -128,7 +146,7 @@ def noise(number: int) -> bytes:
     return b"".join(b"table += [0x%b]\n" % digits[i : i + 60].encode() for i in range(0, len(digits), 60))
 
 
-SCENES: dict[str, Callable[[Path, FaultyServer], None]] = {
+SCENES: dict[str, Callable[[World], None]] = {
     "disk-full.md": full_disk,
     "failed-repositories.md": forge_of_failures,
     "first-run.md": own_folders,
@@ -144,61 +162,168 @@ FULL = """
 """
 
 
-# What happens to the forge before a command of the page
+# Where pages of publishing begin: what their reader has done before, in a folder with a release
+
+RELEASED = """
+    printf '%s\\n' hubot/toolbox octo-org/parser octo-org/solver octo-org/website > names.txt
+    printf '[[source]]\\nnames = ["names.txt"]\\n\\n[release]\\nname = "Octo code"\\n' > corpus.toml
+    stackyard run corpus.toml
+"""
+CONFIGURED = f"""
+    printf '\\n[publish]\\nto = "{DATASET}"\\n' >> corpus.toml
+"""
+PUBLISHED = f"{CONFIGURED}stackyard publish corpus.toml\n"
+TWICE = f"""{PUBLISHED}
+    echo octo-org/compiler >> names.txt
+    sed -i 's/^name = .*/&\\nversion = "0.2.0"/' corpus.toml
+    stackyard run corpus.toml
+    stackyard publish corpus.toml
+"""
+WITH_A_RELEASE = {
+    "broken-upload.md": CONFIGURED,
+    "first-publish.md": "",
+    "hub-quota.md": CONFIGURED,
+    "new-version.md": PUBLISHED,
+    "takedown.md": f"{PUBLISHED}cp -r workspace/release copy\n",
+    "yank.md": TWICE,
+}
+PAGES = sorted([*SCENES, *WITH_A_RELEASE])
 
 
-def somebody_opens_the_repository(forge: FaultyServer) -> None:
-    forge.heal("octo-org/secret")
+def forge_of_copies(forge: FaultyServer) -> None:
+    """hubot has copied from octo-org: of one file the original stays, of the other the copy, which is less deep."""
+    write_on(forge, "octo-org/compiler")
+    write_on(forge, "octo-org/parser")
+    write_on(forge, "octo-org/solver", {"src/search.py": source("search")})
+    write_on(forge, "octo-org/website", {"app.js": b"let word = 1 + 2;\n" * 9})
+    write_on(forge, "hubot/toolbox", {"src/parser.py": source("parser"), "search.py": source("search")})
 
 
-def somebody_commits(forge: FaultyServer) -> None:
-    shutil.rmtree(forge.folder / "octo-org/solver.git")
-    write_on(forge, "octo-org/solver", {"search.py": source("search")})
+# What happens before a command of a page; in the order of the page
 
 
-MEANWHILE = {
-    "stackyard extract corpus.toml --retry too_big --retry private_or_missing": somebody_opens_the_repository,
-    "stackyard extract corpus.toml --refresh": somebody_commits,
+def somebody_opens_the_repository(world: World) -> None:
+    world.forge.heal("octo-org/secret")
+
+
+def somebody_commits(world: World) -> None:
+    shutil.rmtree(world.forge.folder / "octo-org/solver.git")
+    write_on(world.forge, "octo-org/solver", {"search.py": source("search")})
+
+
+def publishing_is_killed(world: World) -> None:
+    """Before main changes."""
+
+    def kill(request: hubs.Request, when: str) -> None:
+        if "/commit/main" in request.path:
+            world.hub.on_request = lambda request, when: None
+            os.kill(int(world.running.read_text()), signal.SIGKILL)
+            raise ConnectionAbortedError
+
+    world.hub.on_request = kill
+
+
+def connections_break(world: World) -> None:
+    world.hub.fault("POST", "/commit/main", hubs.drop_before)
+
+
+def somebody_edits_the_card(world: World) -> None:
+    repository = world.hub.repository(DATASET)
+    card = repository.read("main", "README.md") + b"\n## Funding\n\nPaid for by the Octo foundation.\n"
+    repository.commit("main", {"README.md": card}, "Update README.md")
+
+
+def somebody_replaces_a_table(world: World) -> None:
+    repository, path = world.hub.repository(DATASET), "data/python/train-00000-of-00001.parquet"
+    repository.commit("main", {path: repository.read("main", path)[:-1] + b"!"}, "Upload table")
+
+
+def the_hour_is_full(world: World) -> None:
+    """One commit more, and before it too many requests."""
+    world.hub.commits_per_hour = 1
+    body = b'{"error": "Too many requests"}'
+    world.hub.fault("POST", "/commit/", hubs.status(429, {"Retry-After": "5"}, body))
+
+
+def an_hour_passes(world: World) -> None:
+    world.hub.commits_per_hour = None
+
+
+MEANWHILE: dict[str, list[tuple[str, Callable[[World], None]]]] = {
+    "broken-upload.md": [
+        ("stackyard publish", publishing_is_killed),
+        ("stackyard publish", connections_break),
+        ("stackyard verify hf:", somebody_replaces_a_table),
+    ],
+    "failed-repositories.md": [
+        ("stackyard extract corpus.toml --retry too_big", somebody_opens_the_repository),
+        ("stackyard extract corpus.toml --refresh", somebody_commits),
+    ],
+    "hub-quota.md": [("stackyard publish", the_hour_is_full), ("stackyard publish", an_hour_passes)],
+    "new-version.md": [('version = "0.3.0"', somebody_edits_the_card)],
 }
 
 
-@pytest.fixture
-def forge(tmp_path: Path) -> Iterator[FaultyServer]:
-    (tmp_path / "forge").mkdir()
-    with serving(tmp_path / "forge") as server:
-        yield server
+@pytest.fixture(scope="module")
+def released(tmp_path_factory: pytest.TempPathFactory, stackyard: Stackyard) -> Iterator[tuple[Path, FaultyServer]]:
+    """A folder with a release, and the forge that it came from."""
+    folder, repositories = tmp_path_factory.mktemp("released"), tmp_path_factory.mktemp("forge")
+    with serving(repositories) as forge:
+        forge_of_copies(forge)
+        with terminal(folder, stackyard.path, **stackyard.variables, STACKYARD_FORGE=forge.url) as shell:
+            done(shell, RELEASED)
+        yield folder, forge
+
+
+def done(shell: Terminal, script: str) -> None:
+    answer = shell.type(script)
+    assert answer.code == 0, answer.printed
 
 
 @pytest.fixture
-def shell(
-    request: pytest.FixtureRequest, tmp_path: Path, forge: FaultyServer, stackyard: Stackyard
-) -> Iterator[Terminal]:
+def world(page: str, tmp_path: Path, stackyard: Stackyard, request: pytest.FixtureRequest) -> Iterator[World]:
+    """As the page finds it."""
+    folder, repositories = tmp_path / "home", tmp_path / "forge"
+    repositories.mkdir()
+    with serving(repositories) as forge, hubs.serving(tmp_path / "hub") as hub:
+        hub.add_user("mona", HUB_TOKEN, orgs=("octo-org",))
+        if page in SCENES:
+            folder.mkdir()
+            SCENES[page](World(folder, forge, hub, stackyard.running))
+        else:
+            made, forge = request.getfixturevalue("released")
+            shutil.copytree(made, folder)
+        yield World(folder, forge, hub, stackyard.running)
+
+
+@pytest.fixture
+def shell(page: str, world: World, tmp_path: Path, stackyard: Stackyard) -> Iterator[Terminal]:
     """A terminal in a folder as the page describes it."""
-    page: str = request.param
-    folder = tmp_path / "home"
-    folder.mkdir()
-    SCENES[page](folder, forge)
-    variables = stackyard.variables | {"STACKYARD_FORGE": forge.url, "FORGE_TOKEN": TOKEN}
+    variables = stackyard.variables | {"STACKYARD_FORGE": world.forge.url, "FORGE_TOKEN": TOKEN}
+    variables |= {"HF_ENDPOINT": world.hub.url, "HF_TOKEN": HUB_TOKEN}
     if page == "disk-full.md":  # which only the command itself sees
-        with terminal(folder, tmp_path, before=namespaced(FULL), **variables) as shell:
+        with terminal(world.folder, tmp_path, before=namespaced(FULL), **variables) as shell:
             yield shell
     else:
-        with terminal(folder, stackyard.path, **variables) as shell:
+        with terminal(world.folder, stackyard.path, **variables) as shell:
+            done(shell, WITH_A_RELEASE.get(page, ""))
             yield shell
 
 
-@pytest.mark.parametrize("shell", SCENES, indirect=True)
-def test_a_runbook(shell: Terminal, forge: FaultyServer, request: pytest.FixtureRequest) -> None:
-    page = request.node.callspec.params["shell"]
+@pytest.mark.parametrize("page", PAGES)
+def test_a_runbook(page: str, shell: Terminal, world: World) -> None:
+    coming = list(MEANWHILE.get(page, []))
     for command, text in commands_and_texts(page):
-        for words, happens in MEANWHILE.items():
-            if words in command:
-                happens(forge)
+        if coming and coming[0][0] in command:
+            coming.pop(0)[1](world)
         answer = shell.type(command)
         said = f"{page}: after\n{command}\nthe page says\n{text}\nand this is printed\n{answer.printed}"
         assert pattern(text).fullmatch(answer.printed.strip("\n") + "\n"), said
-        assert "Traceback" not in answer.printed
-        assert answer.code == 0 or re.search("^stackyard: ", text, re.MULTILINE), said
+        assert "Traceback" not in answer.printed and HUB_TOKEN not in answer.printed
+        assert answer.code == 0 or re.search("^(stackyard: |Killed$)", text, re.MULTILINE), said
+    assert not coming, f"{page} has no command before which this happens"
+    files = (path for path in world.folder.rglob("*") if path.is_file())
+    assert not [path for path in files if HUB_TOKEN.encode() in path.read_bytes()]
 
 
 # What no command shows
@@ -222,30 +347,33 @@ def test_every_folder_of_a_workspace_is_explained(tmp_path: Path) -> None:
 
 
 def test_the_month_is_a_month(tmp_path: Path) -> None:
-    (configuration,) = [block.text for page in SCENES for block in blocks(page) if block.language == "toml"]
+    (configuration,) = [block.text for page in PAGES for block in blocks(page) if block.language == "toml"]
     (tmp_path / "month.toml").write_text(configuration)
     (source,) = load(tmp_path / "month.toml").source
     assert len(find_hours(source.gharchive, tmp_path)) == 31 * 24
 
 
 def test_only_these_commands_are_not_run() -> None:
-    found = {page: "".join(block.text for block in blocks(page) if block.language == "sh") for page in SCENES}
+    found = {page: "".join(block.text for block in blocks(page) if block.language == "sh") for page in PAGES}
     assert {page: text.splitlines() for page, text in found.items() if text} == NOT_RUN
-    kinds = {(block.language, block.note != "") for page in SCENES for block in blocks(page)}
+    kinds = {(block.language, block.note != "") for page in PAGES for block in blocks(page)}
     assert kinds == {("bash", False), ("text", False), ("toml", False), ("sh", True)}, "and those say why"
 
 
 def test_what_is_run_names_no_host_but_those_on_this_machine() -> None:
-    typed = "".join(block.text for page in SCENES for block in blocks(page) if block.language == "bash")
+    typed = "".join(block.text for page in PAGES for block in blocks(page) if block.language == "bash")
     assert set(re.findall(r"://([^/\s\"]+)|host = \"(.*?)\"", typed)) == {
+        ("datasets", ""),  # of hf://datasets
         ("example.com", ""),  # told to the forge, not asked
         ("github.com", ""),
         ("", "git.example.com"),
     }
+    hub = [line for line in typed.splitlines() if "hf:" in line or "HF_" in line]
+    assert all(line.startswith("stackyard ") for line in hub), "Polars and DuckDB would go to the real Hub"
     assert {"github.com", "git.example.com"} == set(HOSTS)
 
 
 def test_the_index_has_every_page() -> None:
     pages = sorted(path.name for path in RUNBOOKS.glob("*.md") if path.name != "README.md")
     assert sorted(re.findall(r"^\* \[(.+?\.md)\]", (RUNBOOKS / "README.md").read_text(), re.MULTILINE)) == pages
-    assert sorted(SCENES) == pages
+    assert pages == PAGES

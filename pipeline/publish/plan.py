@@ -1,0 +1,146 @@
+"""What has to change where a release goes: looked up before anything is written."""
+
+import hashlib
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from pipeline.diff import version_order
+from pipeline.errors import PublishError
+from pipeline.publish.hub import Hub, Tree
+from pipeline.publish.release import FOLDERS, MANIFEST, README, Release, contents
+
+OURS_TO_HUB = ".gitattributes"  # which the Hub makes, and which says that Parquet is stored outside of git
+
+
+class Overtaken(PublishError):
+    """The version, or a newer one, is there with other bytes."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The way from what is there to the release. All paths are sorted; `copied` says which path has the same bytes."""
+
+    head: str  # commit
+    before: str | None  # version
+    tree: Tree
+    added: list[str] = field(default_factory=list)
+    copied: dict[str, str] = field(default_factory=dict)
+    deleted: list[str] = field(default_factory=list)
+    kept: list[str] = field(default_factory=list)  # not of a release, and not touched
+    settings: list[str] = field(default_factory=list)  # of the repository, as "from -> to"
+
+    @property
+    def changed(self) -> list[str]:
+        return sorted([*self.added, *self.copied])
+
+
+def new(release: Release) -> Plan:
+    """For a place that does not exist yet."""
+    return Plan("", None, {}, added=sorted(release.files))
+
+
+def look(hub: Hub, release: Release, head: str, overwrite: bool) -> Plan:
+    """The plan for a branch at `head`. Raises PublishError where it would take back a newer version, or, unless
+    `overwrite`, what somebody has put there or written into the card."""
+    tree = hub.tree(head)
+    values = manifest_at(hub, head) if MANIFEST in tree else None
+    check_version(hub.repo_id, release, values)
+    known = set(contents(values) if values else ()) | ({MANIFEST} if values else set())
+    ours = release.files.keys() - {README}
+    foreign = sorted(p for p in tree if p not in known and (p in ours or p.split("/")[0] in FOLDERS))
+    if not overwrite:
+        _check_untouched(hub, head, tree, values, foreign)
+    by_hash = {entry.sha256: path for path, entry in sorted(tree.items(), reverse=True) if entry.sha256}
+    there = {p for p, f in release.files.items() if p in tree and tree[p].holds(f, release.folder / p)}
+    missing = sorted(release.files.keys() - there)
+    copied = {path: by_hash[sha] for path in missing if (sha := release.files[path].sha256) in by_hash}
+    deleted = sorted((known | set(foreign)) & tree.keys() - release.files.keys())
+    return Plan(
+        head,
+        str(values["version"]) if values else None,
+        tree,
+        added=[path for path in missing if path not in copied],
+        copied=copied,
+        deleted=deleted,
+        kept=sorted(tree.keys() - release.files.keys() - {*deleted, OURS_TO_HUB}),
+    )
+
+
+def differences(tree: Tree, release: Release) -> Iterator[str]:
+    """What keeps a tree from being the release. Files outside of its folders are somebody else's."""
+    for path, file in release.files.items():
+        if path not in tree:
+            yield f"{path}: missing"
+        elif not tree[path].holds(file, release.folder / path):
+            yield f"{path}: other bytes than the manifest says"
+    yield from (f"{path}: not of this release" for path in sorted(tree) if _is_stray(path, release))
+
+
+def _is_stray(path: str, release: Release) -> bool:
+    return path.split("/")[0] in FOLDERS and path not in release.files
+
+
+def manifest_at(hub: Hub, revision: str) -> dict[str, Any] | None:
+    """The manifest of the release at a revision; None where there is none. Raises PublishError for one of others."""
+    text = hub.read(revision, MANIFEST)
+    if text is None:
+        return None
+    try:
+        values: dict[str, Any] = json.loads(text)
+        version_order(values["version"]), contents(values)
+    except (ValueError, KeyError, TypeError):
+        raise PublishError(
+            f"{hub.repo_id}: {MANIFEST} there is none of stackyard: use another repository, or delete that file"
+        ) from None
+    return values
+
+
+def check_version(place: str, release: Release, values: dict[str, Any] | None) -> None:
+    """A version never moves, and main never goes back."""
+    if not values:
+        return
+    there = str(values["version"])
+    if version_order(there) > version_order(release.version):
+        raise Overtaken(
+            f"{place}: {there} is there, newer than {release.version}: raise [release] version, release again"
+        )
+    if there == release.version:
+        raise taken(place, release)
+
+
+def taken(place: str, release: Release) -> Overtaken:
+    """What to tell of a version that has other bytes already."""
+    return Overtaken(
+        f"{place}: version {release.version} is published with other bytes; a version never changes: raise "
+        "[release] version, release again"
+    )
+
+
+def _check_untouched(hub: Hub, head: str, tree: Tree, values: dict[str, Any] | None, foreign: list[str]) -> None:
+    """Nothing of somebody else is deleted without being asked for."""
+    if ".gitignore" in tree:
+        raise PublishError(
+            f"{hub.repo_id}: has a .gitignore, by which the Hub may leave out files in silence: delete it"
+        )
+    if foreign:
+        more = f" and {len(foreign) - 1} more" if len(foreign) > 1 else ""
+        raise PublishError(
+            f"{hub.repo_id}: {foreign[0]}{more} would be replaced, or read with the release, and no release put "
+            "it there; move it away, or publish with --overwrite"
+        )
+    if README in tree and not _is_untouched(hub, head, tree, values):
+        raise PublishError(
+            f"{hub.repo_id}: somebody has written its README.md; take that over into the file that [card] file "
+            "names, release again, and publish with --overwrite"
+        )
+
+
+def _is_untouched(hub: Hub, head: str, tree: Tree, values: dict[str, Any] | None) -> bool:
+    """The card is as the last release wrote it; before the first one, as the Hub makes it: front matter alone."""
+    text = hub.read(head, README) or b""
+    if known := contents(values).get(README) if values else None:
+        return hashlib.sha256(text).hexdigest() == known.sha256
+    return not re.sub(rb"\A---\n.*?\n---\n", b"", text, flags=re.DOTALL).strip()
