@@ -153,7 +153,7 @@ def _readable(address: str) -> Iterator[None]:
         yield
     except FileNotFoundError:
         raise ShardError(
-            f"{address}: no release there: it has no manifest.json, or lacks a file that it names"
+            f"{address}: no release there, or the token may not see it: it has no manifest.json, or lacks a file of it"
         ) from None
     except (OSError, ValueError, ImportError, pa.ArrowException) as error:
         raise ShardError(f"{address}: cannot be read: {(str(error).splitlines() or [repr(error)])[0]}") from None

@@ -79,8 +79,9 @@ def _base(workspace: Workspace, manifest: dict[str, Any]) -> dict[str, Any]:
 def based_on(path: Path, manifest: dict[str, Any]) -> dict[str, Any]:
     """`base` for a release that comes after the one with the manifest at `path`."""
     former = storage.read_json(path)
-    base = {"version": former["version"], "manifest_sha256": storage.sha256(path), "changes": changes(former, manifest)}
-    return {"base": base}
+    found = changes(former, manifest)
+    del found["files"]  # the card is not written yet
+    return {"base": {"version": former["version"], "manifest_sha256": storage.sha256(path), "changes": found}}
 
 
 def _shard(shard: Shard, record: dict[str, Any]) -> dict[str, Any]:

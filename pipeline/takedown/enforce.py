@@ -42,7 +42,7 @@ def read(workspace: Workspace, config: Config) -> list[Request]:
     if len(asked) < before:
         raise ConfigError(
             f"opt_out: takedowns: {requests.file(config)}: has {len(asked)} requests, but {before} were carried out in "
-            f"{workspace.root}; put the file back, or delete {_marker(workspace)} to let everything in again"
+            f"{workspace.root}; put the file back, or use another --workspace: this one has forgotten what they removed"
         )
     return asked
 

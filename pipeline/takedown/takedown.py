@@ -162,6 +162,7 @@ def _lines(done: Takedown) -> Iterator[str]:
         yield f"{'':14}{done.files_elsewhere:>12,} of these copies in other places, which must not come instead"
     if done.versions:
         yield f"release       {done.published:>12,} rows gone: {done.versions[0]} -> {done.versions[1]}"
+        yield f"next          publish {done.versions[1]}, yank what is older, and raise [release] version above it"
     if done.copies:
         yield f"copies        {len(done.copies):>12,} in other places stay; a takedown of their content_id removes them"
         yield from (

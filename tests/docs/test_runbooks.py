@@ -171,6 +171,7 @@ RELEASED = """
 """
 CONFIGURED = f"""
     printf '\\n[publish]\\nto = "{DATASET}"\\n' >> corpus.toml
+    stackyard release corpus.toml
 """
 PUBLISHED = f"{CONFIGURED}stackyard publish corpus.toml\n"
 TWICE = f"""{PUBLISHED}
