@@ -184,7 +184,8 @@ class Publish(Section):
     @field_validator("to")
     @classmethod
     def address(cls, to: str) -> str:
-        if to and not re.fullmatch(r"[\w.-]+/[\w.-]+|[\w+]+://.+", to):
+        scheme = to.partition("://")[0]
+        if to and (scheme in ("hf", "http", "https") or not re.fullmatch(r"[\w.-]+/[\w.-]+|[\w+]+://.+", to)):
             raise ValueError(
                 f"{to!r} is not owner/name on the Hub, and no address with a scheme like file:///data/sets"
             )

@@ -9,11 +9,13 @@ from pipeline.card.front import configurations
 from pipeline.card.tables import count, folded, size, table
 
 Manifest = Mapping[str, Any]
-SHOWN = 30  # rows of a table; more are folded
+SHOWN = 30  # rows of a table, of which more are folded, and values of a list
+CHOOSING = {"source", "extract", "rules", "license", "dedup", "split"}  # sections that decide which rows there are
 
 FOLDERS = {
     "data": "the rows",
-    "ledger": "every file that is not here, with all reasons, what was measured and the thresholds; every repository",
+    "ledger": "files that are not here, with all reasons, what was measured and the thresholds; the repositories; neither "
+    "names what opted out or was taken down",
     "clusters": "which file each duplicate yields to, and how similar they are",
     "takedowns": "the ids of rows that were removed on request",
     "plots": "the pictures of this page",
@@ -22,12 +24,13 @@ FOLDERS = {
 
 def summary(manifest: Manifest) -> list[str]:
     files, kept = manifest["files"], sum(row["kept"] > 0 for row in manifest["languages"].values())
+    read = manifest["repositories"]["ok"]  # not all of them have a row
     return [
         f"**{count(files['published'], 'file')} of source code in {count(kept, 'language')}: "
-        f"{size(files['text_bytes'])} of text, {files['tokens']:,} words, from "
-        f"{count(manifest['repositories']['ok'], 'repository')}.** Version "
-        f"{manifest['version']}. Each row is one file with its repository, commit, path, language, licence and the "
-        "evidence for it; for every file that is not here the release says why.",
+        f"{size(files['text_bytes'])} of text, {files['tokens']:,} words; "
+        f"{count(read, 'repository')} {'was' if read == 1 else 'were'} read.** Version {manifest['version']}. Each row is one file with its repository, commit, path, language, licence and the "
+        "evidence for it; of files that are not here the release says why, and names all but those that opted out or "
+        "were taken down.",
         "Words are runs of letters, digits, `_` and letters beyond ASCII; a tokenizer of a model finds more.",
     ]
 
@@ -121,7 +124,11 @@ def changes(base: Mapping[str, Any]) -> list[str]:
         for key, word in (("licenses_added", "new"), ("licenses_removed", "gone"))
         if found.get(key)
     ]
-    rules = "\n".join(f"* {line}" for line in found.get("rules") or [])
+    pairs = [
+        (f"`{key}`", *map(_value, values))
+        for key, values in sorted((found.get("configuration") or {}).items())
+        if key.partition(".")[0] in CHOOSING
+    ]
     digest = base.get("manifest_sha256")
     head = ["", base["version"], "now"]
     return [
@@ -129,6 +136,13 @@ def changes(base: Mapping[str, Any]) -> list[str]:
         *(_long(["files by language", *head[1:]], languages, "languages") if languages else []),
         *([table(["files removed because", *head[1:]], reasons)] if reasons else []),
         *lists,
-        *([f"Rules and thresholds:\n\n{rules}"] if rules else []),
+        *([table(["configuration", *head[1:]], pairs)] if pairs else []),
         *([f"The manifest of {base['version']} has the SHA-256 `{digest}`."] if digest else []),
     ]
+
+
+def _value(value: Any) -> str:
+    """A value of the configuration in a cell."""
+    if isinstance(value, list):
+        return ", ".join(map(str, value)) or "nothing" if len(value) <= SHOWN else f"{len(value):,} of them"
+    return "not there" if value is None else f"{value:,}" if type(value) is int else str(value)

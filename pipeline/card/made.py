@@ -10,6 +10,10 @@ from pipeline.card.tables import percent, table
 Manifest = Mapping[str, Any]
 SHOWN = 30  # alarms
 MAX_LISTED = 10  # values of a threshold
+WITHHELD = (
+    "Files with the reason `opt_out` or `takedown`, and repositories left out for these, are counted and not named: "
+    "neither the ledger nor the table of repositories has them."
+)
 
 MEANINGS = {
     "bad_path": "its path could not be checked out safely",
@@ -47,11 +51,11 @@ def steps(manifest: Manifest) -> list[str]:
         *plots.shown("funnel", manifest),
         table(["step", "of", "in", "out", "how"], rows),
         *_pending(repositories["pending"]),
-        "What became of each repository, with its commit and the reason of a failure, stands in "
-        "[`ledger/repositories.parquet`](ledger/repositories.parquet), every removed file in "
+        "What became of repositories, with their commits and the reasons of failures, stands in "
+        "[`ledger/repositories.parquet`](ledger/repositories.parquet), removed files stand in "
         f"{_linked('ledger/ledger-', manifest)}, and [`manifest.json`](manifest.json) has the "
-        "configuration with every threshold. The sums are checked before a release: each file that came in is either "
-        "here or in the ledger.",
+        f"configuration with every threshold. {WITHHELD} The sums are checked before a release: each file that came "
+        "in is here, in the ledger or counted among those.",
         table(["repositories", "count"], _outcomes(repositories)),
     ]
 
@@ -88,8 +92,8 @@ def reasons(manifest: Manifest) -> list[str]:
     ]
     never = [f"`{name}`" for name in manifest["rules_never_fired"]]
     return [
-        "A file may have several reasons. `alone` counts the files that no other reason removes. Every removed file "
-        "stands in `ledger/`, with what was measured and the thresholds in force.",
+        "A file may have several reasons. `alone` counts the files that no other reason removes. Removed files "
+        f"stand in `ledger/`, with what was measured and the thresholds in force. {WITHHELD}",
         table(["reason", "meaning", "files", "alone", "bytes"], rows),
         *([f"These rules were on and held for no file: {', '.join(never)}."] if never else []),
         *_alarms(manifest["alarms"]),

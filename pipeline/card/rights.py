@@ -9,49 +9,97 @@ Manifest = Mapping[str, Any]
 
 
 def licences(manifest: Manifest) -> list[str]:
-    dropped = [name for name in ("non_permissive_license", "no_license") if _enabled(name, manifest)]
-    kept = {
-        2: "Only files under a permissive licence are here.",
-        1: f"Files with the reason `{dropped[0] if dropped else ''}` are not here.",
-        0: "Files are here whatever their licence.",
-    }[len(dropped)]
     return [
-        f"This collection holds other people's files, each under its own licence. {kept} What the licence of a file "
-        "asks for holds for whoever uses the file; most ask to keep the copyright notice and the text of the licence. "
-        "[`LICENSE.md`](LICENSE.md) counts every licence.",
+        f"{whose(manifest)} What the licence of a file asks for holds for whoever uses the file; most licences ask to "
+        "keep the copyright notice and their text. [`LICENSE.md`](LICENSE.md) counts every licence.",
+        *_without_licence(manifest),
         "The licence of a file is what its own header says; else what licence files, package metadata and readmes of "
         "the nearest directory say, the stricter where they disagree. `license_path` and `license_evidence` of each "
         "row name the file, the lines and the score. Copied code (`is_vendor`) never inherits the licence of the "
-        "project around it. Permissive is what the Blue Oak Council's list or ScanCode's categories Permissive and "
-        "Public Domain name, as in The Stack v2.",
-        *_own(manifest),
-        "From a row back to its file: `host`, `repo_name`, `commit_id` and `path` are where it was read, and "
-        "`content_id` is git's id of its bytes, by which any copy of the repository has it. On GitHub:",
-        """```python
-print(f"https://{row['host']}/{row['repo_name']}/blob/{row['commit_id']}/{row['path']}")
-```""",
-        """```bash
-git fetch --depth 1 https://HOST/REPO_NAME COMMIT_ID && git cat-file blob CONTENT_ID
-```""",
+        f"project around it. {_permissive(manifest)}",
+        *_way_back(manifest),
     ]
 
 
-def _enabled(rule: str, manifest: Manifest) -> bool:
-    return bool(manifest["configuration"]["rules"][rule]["enabled"])
+def whose(manifest: Manifest) -> str:
+    """Whose the files are, and which licences the rules let pass: they do not ask for those of one's own sources."""
+    sources = manifest["configuration"]["source"]
+    own = sum(source["rights"] == "own" for source in sources)
+    if not own:
+        return f"This collection holds other people's files, each under its own licence. {_passing(manifest)}"
+    if own == len(sources):
+        return (
+            "**The publisher declares every source of this collection as their own: files are here whatever their "
+            "licence.** No rule looked at licences; what others wrote and was copied into these repositories stays "
+            "under the licence of its authors."
+        )
+    return (
+        f"**The publisher declares {own:,} of the {count(len(sources), 'source')} of this collection as their own: "
+        "files of these are here whatever their licence, and no column tells them from the others.** The other "
+        f"sources hold other people's files, each under its own licence. Of these: {_passing(manifest)}"
+    )
 
 
-def _own(manifest: Manifest) -> list[str]:
-    if all(source["rights"] != "own" for source in manifest["configuration"]["source"]):
-        return []
-    return ["**Some sources are declared as the publisher's own: their files are here whatever their licence.**"]
+def _passing(manifest: Manifest) -> str:
+    """Which files the rules for licences let pass."""
+    rules = manifest["configuration"]["rules"]
+    return {
+        (True, True): "Only files under a permissive licence are here.",
+        (True, False): "Files under a licence that is not permissive are not here; files without a licence may be.",
+        (False, True): "Files without a licence are not here; files under a licence that is not permissive may be.",
+        (False, False): "Files are here whatever their licence, also without one.",
+    }[rules["non_permissive_license"]["enabled"], rules["no_license"]["enabled"]]
+
+
+def _without_licence(manifest: Manifest) -> list[str]:
+    files = sum(row["files"] for row in manifest["licenses"] if row["license_type"] == "no_license")
+    told = (
+        f"For {count(files, 'file')} no licence was found (`no_license`): ask whoever wrote a file before you use it."
+    )
+    return [told] if files else []
+
+
+def _permissive(manifest: Manifest) -> str:
+    others = ", ".join(f"`{pattern}`" for pattern in manifest["configuration"]["license"]["not_permissive"])
+    return (
+        "Permissive is what the Blue Oak Council's list or ScanCode's categories Permissive and Public Domain name, as "
+        f"in The Stack v2{f', without {others}' if others else ''}."
+    )
+
+
+def _way_back(manifest: Manifest) -> list[str]:
+    """How to find the file of a row; what is read from a folder has no address."""
+    sources = manifest["configuration"]["source"]
+    blocks = [
+        "From a row back to its file: `host`, `repo_name`, `commit_id` and `path` are where it was read, and "
+        "`content_id` is git's id of its bytes, by which any copy of the repository has it."
+    ]
+    if any(source["directories"] for source in sources):
+        blocks.append(
+            "The host `local` is no address: the repository was read from a folder of the publisher, `repo_name` is "
+            "the end of that folder's path, and who has the repository finds the file with "
+            "`git cat-file blob CONTENT_ID`."
+        )
+    if any(not source["directories"] for source in sources):
+        blocks += [
+            "On GitHub:",
+            """```python
+print(f"https://{row['host']}/{row['repo_name']}/blob/{row['commit_id']}/{row['path']}")
+```""",
+            "From any forge:",
+            """```bash
+git fetch --depth 1 https://HOST/REPO_NAME COMMIT_ID && git cat-file blob CONTENT_ID
+```""",
+        ]
+    return blocks
 
 
 def personal_data(manifest: Manifest) -> list[str]:
     named = manifest["reasons"].get("secret_name", {"files": 0})["files"]
     return [
-        "**Nothing is redacted in this version.** Names, e-mail addresses, keys and passwords that stand in a public "
-        "file stand here too. No program looked for them; do not use this data to find or to profile people, and do "
-        "not try a key. What was done: files named like keys or password files were not even read "
+        "**Nothing is redacted in this version.** Names, e-mail addresses, keys and passwords that stand in a file "
+        "stand here too. No program looked for them; do not use this data to find or to profile people, and do not "
+        "try a key. What was done: files named like keys or password files were not even read "
         f"({count(named, 'file')}), and no column was added that names a person: beside the text and the paths, only "
         "`repo_name` may."
     ]

@@ -62,9 +62,9 @@ def license_file(manifest: Manifest) -> str:
     return "\n\n".join(
         [
             "# Licences of the files in this collection",
-            f"Version {manifest['version']} of {' '.join(manifest['name'].split())} holds files of many authors. Each "
-            "is under the licence in its row: `license_expression`, with the evidence in `license_path` and "
-            "`license_evidence`. Nothing here grants more than those licences do.",
+            f"This is version {manifest['version']} of {' '.join(manifest['name'].split())}. {rights.whose(manifest)}",
+            "Each row names the licence that was found for its file, if any: `license_expression`, with the evidence "
+            "in `license_path` and `license_evidence`. Nothing here grants more than those licences do.",
             table(counts.LICENCE_HEAD, counts.licence_rows(manifest)),
             "Texts of the licences: <https://spdx.org/licenses/>.\n",
         ]

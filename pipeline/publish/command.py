@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from pipeline import storage
 from pipeline.config import Config
-from pipeline.errors import ConfigError
+from pipeline.errors import ConfigError, PublishError
 from pipeline.publish import hub as hubs
 from pipeline.publish import to_folder, to_hub
 from pipeline.publish import yank as taken_back
@@ -33,21 +33,25 @@ def publish(
     if "://" in address:
         if pull_request:
             raise ConfigError("publish: --pull-request is for the Hub, not for an address with a scheme")
-        place = to_folder.connect(address)
-        if dry_run:
-            return _told(address, release, to_folder.look(place, release))
-        where = to_folder.publish(place, release)
+        try:
+            place = to_folder.connect(address)
+            if dry_run:
+                return _told(address, release, to_folder.look(place, release))
+            where = to_folder.publish(place, release)
+        except OSError as error:
+            raise PublishError(f"{address}: {error.strerror or error}; nothing is half published") from error
         return _recorded(workspace, release, {"to": address, "folder": where}, f"published   {where}")
     hub = connect(config)
     if dry_run:
         return _told(hub.repo_id, release, to_hub.preview(hub, release, config.publish, overwrite))
     done = to_hub.publish(hub, release, config.publish, overwrite=overwrite, pull_request=pull_request)
     if done.url:
-        return f"waiting     {done.url}\nnext        merge it, then run `stackyard publish` again, which tags it"
+        steps = "open it for review, merge it, then run `stackyard publish` again, which tags it"
+        return f"waiting     {done.url}\nnext        {steps}"
     record = {"to": hub.repo_id, "commit": done.commit, "tag": release.tag}
     page = f"{hub.api.endpoint}/datasets/{hub.repo_id}/tree/{release.tag}"
     lines = [
-        f"published   {page}",
+        f"published   {page}" + (" (it was there already)" if done.before else ""),
         f"commit      {done.commit}",
         f'load        load_dataset("{hub.repo_id}", revision="{release.tag}")',
     ]
@@ -106,6 +110,7 @@ def _told(place: str, release: Release, plan: Plan) -> str:
             _line("add", added, release),
             _line("copy", copied, release),
             f"delete      {len(plan.deleted):>8,} files{_names(plan.deleted)}",
+            *([f"overwrite   {len(plan.overwritten):>8,} files{_names(plan.overwritten)}"] if plan.overwritten else []),
             f"unchanged   {len(release.files) - len(added) - len(copied):>8,} files",
             f"keep        {len(plan.kept):>8,} files of somebody else{_names(plan.kept)}",
             *settings,

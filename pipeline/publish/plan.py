@@ -29,6 +29,7 @@ class Plan:
     added: list[str] = field(default_factory=list)
     copied: dict[str, str] = field(default_factory=dict)
     deleted: list[str] = field(default_factory=list)
+    overwritten: list[str] = field(default_factory=list)  # somebody's, replaced or deleted
     kept: list[str] = field(default_factory=list)  # not of a release, and not touched
     settings: list[str] = field(default_factory=list)  # of the repository, as "from -> to"
 
@@ -51,8 +52,13 @@ def look(hub: Hub, release: Release, head: str, overwrite: bool) -> Plan:
     known = set(contents(values) if values else ()) | ({MANIFEST} if values else set())
     ours = release.files.keys() - {README}
     foreign = sorted(p for p in tree if p not in known and (p in ours or p.split("/")[0] in FOLDERS))
-    if not overwrite:
-        _check_untouched(hub, head, tree, values, foreign)
+    theirs = [*foreign, *_edited(hub, head, tree, values)]
+    if ".gitignore" in tree:
+        raise PublishError(
+            f"{hub.repo_id}: has a .gitignore, by which the Hub may leave out files in silence: delete it"
+        )
+    if theirs and not overwrite:
+        raise PublishError("\n".join(f"{hub.repo_id}: {complaint}" for complaint in _complaints(theirs)))
     by_hash = {entry.sha256: path for path, entry in sorted(tree.items(), reverse=True) if entry.sha256}
     there = {p for p, f in release.files.items() if p in tree and tree[p].holds(f, release.folder / p)}
     missing = sorted(release.files.keys() - there)
@@ -65,6 +71,7 @@ def look(hub: Hub, release: Release, head: str, overwrite: bool) -> Plan:
         added=[path for path in missing if path not in copied],
         copied=copied,
         deleted=deleted,
+        overwritten=theirs,
         kept=sorted(tree.keys() - release.files.keys() - {*deleted, OURS_TO_HUB}),
     )
 
@@ -119,28 +126,28 @@ def taken(place: str, release: Release) -> Overtaken:
     )
 
 
-def _check_untouched(hub: Hub, head: str, tree: Tree, values: dict[str, Any] | None, foreign: list[str]) -> None:
-    """Nothing of somebody else is deleted without being asked for."""
-    if ".gitignore" in tree:
-        raise PublishError(
-            f"{hub.repo_id}: has a .gitignore, by which the Hub may leave out files in silence: delete it"
-        )
-    if foreign:
-        more = f" and {len(foreign) - 1} more" if len(foreign) > 1 else ""
-        raise PublishError(
-            f"{hub.repo_id}: {foreign[0]}{more} would be replaced, or read with the release, and no release put "
-            "it there; move it away, or publish with --overwrite"
-        )
-    if README in tree and not _is_untouched(hub, head, tree, values):
-        raise PublishError(
-            f"{hub.repo_id}: somebody has written its README.md; take that over into the file that [card] file "
-            "names, release again, and publish with --overwrite"
-        )
-
-
-def _is_untouched(hub: Hub, head: str, tree: Tree, values: dict[str, Any] | None) -> bool:
-    """The card is as the last release wrote it; before the first one, as the Hub makes it: front matter alone."""
+def _edited(hub: Hub, head: str, tree: Tree, values: dict[str, Any] | None) -> list[str]:
+    """The card, where it is not as the last release wrote it, or, before the first one, as the Hub makes it: front
+    matter alone."""
+    if README not in tree:
+        return []
     text = hub.read(head, README) or b""
     if known := contents(values).get(README) if values else None:
-        return hashlib.sha256(text).hexdigest() == known.sha256
-    return not re.sub(rb"\A---\n.*?\n---\n", b"", text, flags=re.DOTALL).strip()
+        return [README] if hashlib.sha256(text).hexdigest() != known.sha256 else []
+    return [README] if re.sub(rb"\A---\n.*?\n---\n", b"", text, flags=re.DOTALL).strip() else []
+
+
+def _complaints(theirs: list[str]) -> Iterator[str]:
+    """Why nothing is published, as long as somebody else's files are there."""
+    foreign = [path for path in theirs if path != README]
+    if foreign:
+        more = f" and {len(foreign) - 1} more" if len(foreign) > 1 else ""
+        yield (
+            f"{foreign[0]}{more} would be replaced, or read with the release, and no release put it there; move it "
+            "away, or publish with --overwrite"
+        )
+    if README in theirs:
+        yield (
+            "somebody has written its README.md; take that over into the file that [card] file names, release again, "
+            "and publish with --overwrite"
+        )

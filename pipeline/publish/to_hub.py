@@ -13,6 +13,7 @@ from functools import partial
 from huggingface_hub import CommitOperationAdd, CommitOperationCopy, CommitOperationDelete, DatasetInfo
 
 from pipeline.config import Publish
+from pipeline.diff import version_order
 from pipeline.errors import PublishError
 from pipeline.progress import progress
 from pipeline.publish import hub as hubs
@@ -21,6 +22,7 @@ from pipeline.publish.patience import say
 from pipeline.publish.plan import Overtaken, Plan, differences, look, new, taken
 from pipeline.publish.release import MANIFEST, Release
 
+STAGING = "staging"  # branches: staging/VERSION-DIGEST
 SMALL_BYTES = 1 << 20  # of text: goes with the last commit, not over the staging branch
 BATCH_BYTES = 20 << 30  # of one commit of the staging branch
 UPLOAD_BYTES = 256 << 20  # of files that are uploaded together: what a kill loses, and a step of the progress
@@ -30,10 +32,12 @@ TRIES = 5  # of looking again because main has moved
 
 @dataclass(frozen=True)
 class Published:
-    """Where a release is now. `url` is set where a pull request waits for somebody to merge it."""
+    """Where a release is now. `url` is set where a pull request waits for somebody to merge it; `before`: it was there
+    before."""
 
     commit: str
     url: str | None = None
+    before: bool = False
 
 
 def preview(hub: Hub, release: Release, settings: Publish, overwrite: bool) -> Plan:
@@ -41,6 +45,7 @@ def preview(hub: Hub, release: Release, settings: Publish, overwrite: bool) -> P
     info = hub.info()
     if info is None:
         return new(release)
+    hub.check_may_write()
     _check_visibility(hub, settings, info)
     refs = hub.refs()
     if commit := published(hub, release, refs):
@@ -67,6 +72,7 @@ def publish(
         refs = hub.refs()
         try:
             commit = published(hub, release, refs)
+            before = commit is not None
             if commit is None:
                 plan = look(hub, release, refs.branches[MAIN], overwrite)
                 staged = stage(hub, release, plan, settings, refs)
@@ -89,9 +95,15 @@ def publish(
         hub.create_tag(release.tag, commit, f"manifest {release.digest}")
     _open_up(hub, settings, info)
     for branch in refs.branches:
-        if branch.startswith(f"staging/{release.version}-"):
+        if _is_over(branch, release):
             hub.delete_branch(branch)
-    return Published(commit)
+    return Published(commit, before=before)
+
+
+def _is_over(branch: str, release: Release) -> bool:
+    """Whether it was the way to this version or a lower one, which will not be gone to its end any more."""
+    kind, _, name = branch.partition("/")
+    return kind == STAGING and version_order(name.partition("-")[0]) <= version_order(release.version)
 
 
 def _open(hub: Hub, settings: Publish) -> DatasetInfo | None:
@@ -179,7 +191,7 @@ def stage(hub: Hub, release: Release, plan: Plan, settings: Publish, refs: Refs)
 
 
 def _staging(release: Release) -> str:
-    return f"staging/{release.version}-{release.digest[:12]}"
+    return f"{STAGING}/{release.version}-{release.digest[:12]}"
 
 
 def _is_small(release: Release, path: str) -> bool:

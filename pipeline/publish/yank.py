@@ -4,10 +4,11 @@ from pipeline.errors import PublishError
 from pipeline.publish.hub import MAIN, Hub, Tree
 from pipeline.publish.plan import manifest_at
 from pipeline.publish.to_folder import LATEST, Place
+from pipeline.publish.to_hub import STAGING
 
 
 def yank(hub: Hub, version: str, purge: bool) -> str:
-    """What was done, for people. A version that is gone already is no error: a killed yank is run again."""
+    """What was done, for people. Raises PublishError for a version that is not there, unless what it held may be."""
     refs, tag = hub.refs(), f"v{version}"
     current = manifest_at(hub, refs.branches[MAIN])
     if current and current["version"] == version:
@@ -17,12 +18,14 @@ def yank(hub: Hub, version: str, purge: bool) -> str:
         raise PublishError(
             f"{hub.repo_id}: what only pull requests hold would be deleted, too: merge or close {numbers} first"
         )
+    gone = f"{hub.repo_id}: has no {tag} (yanked already, or never published)"
     if tag in refs.tags:
         hub.delete_tag(tag)
-    found = f"yanked      {hub.repo_id} {tag}"
-    lines = [found if tag in refs.tags else f"{hub.repo_id}: has no {tag} (yanked already, or never published)"]
+    elif not purge:
+        raise PublishError(gone)
+    lines = [f"yanked      {hub.repo_id} {tag}" if tag in refs.tags else gone]
     for branch in refs.branches:
-        if branch.startswith(f"staging/{version}-"):
+        if branch.startswith(f"{STAGING}/{version}-"):
             hub.delete_branch(branch)
     lines.append(_purged(hub) if purge else "its bytes stay in the history of main; --purge deletes them for good")
     return "\n".join(lines)
@@ -53,7 +56,7 @@ def yank_folder(place: Place, version: str) -> str:
     if latest and latest["version"] == version:
         raise _current(place.root, version)
     if not place.files.exists(place.path(version)):
-        return f"{place.root}: has no {version} (yanked already, or never published)"
+        raise PublishError(f"{place.root}: has no {version} (yanked already, or never published)")
     place.files.rm(place.path(version), recursive=True)
     return f"yanked      {place.path(version)}"
 

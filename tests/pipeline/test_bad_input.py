@@ -129,7 +129,7 @@ def extracted(base: Path, folder: Path) -> Path:
 def test_init_then_run_works_in_an_empty_folder(base: Path) -> None:
     done = stackyard(base, "verify", "workspace/release")
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout == "workspace/release: 5 files and 3 rows are as the manifest says\n"
+    assert done.stdout == "workspace/release: 11 files and 3 rows are as the manifest says\n"
     names = sorted(path.name for path in base.iterdir())
     assert names == ["corpus.toml", "mirrors", "workspace"]
 

@@ -105,7 +105,8 @@ def test_a_release_is_published_and_loads(desk: Desk, tmp_path: Path) -> None:
     )
     assert loaded.stdout.strip() == str(manifest["files"]["published"]), loaded.stderr
     again = desk.publish()
-    assert again.returncode == 0 and len(desk.server.repository(NAME).history("main")) == 2
+    assert again.returncode == 0 and "(it was there already)" in again.stdout
+    assert len(desk.server.repository(NAME).history("main")) == 2
     assert "published already: nothing to do" in desk.publish("--dry-run").stdout
     whole = desk.type("verify", f"hf://datasets/{NAME}@v0.1.0")
     assert whole.returncode == 0 and "are as the manifest says" in whole.stdout, whole.stderr
@@ -154,6 +155,14 @@ def to_a_bad_name(desk: Desk) -> None:
     desk.configure(f'to = "{NAME}"', 'to = "data"')
 
 
+def to_an_address_of_the_hub(desk: Desk) -> None:
+    desk.configure(f'to = "{NAME}"', f'to = "hf://datasets/{NAME}"')
+
+
+def to_nowhere_in_the_files(desk: Desk) -> None:
+    desk.configure(f'to = "{NAME}"', 'to = "file:///proc/nothing"')
+
+
 def to_everybody(desk: Desk) -> None:
     desk.configure(f'to = "{NAME}"', f'to = "{NAME}"\nvisibility = "public"')
 
@@ -187,6 +196,8 @@ def with_a_short_file(desk: Desk) -> None:
         (without_token, 2, "publish: no token: set HF_TOKEN, or log in with `hf auth login`"),
         (to_nowhere, 2, "publish: to: is empty; name a repository"),
         (to_a_bad_name, 2, "publish.to: 'data' is not owner/name on the Hub"),
+        (to_an_address_of_the_hub, 2, "is not owner/name on the Hub"),
+        (to_nowhere_in_the_files, 1, "file:///proc/nothing: No such file or directory; nothing is half published"),
         (to_everybody, 1, 'rows are here by rights = "own"; to give them to everybody set own_code = true'),
         (to_another_one, 1, "README.md: does not say how to load alice/other; run `stackyard release` again"),
         (without_a_release, 1, "no release; run `stackyard release` first"),

@@ -75,6 +75,16 @@ def test_a_card_that_somebody_edited(server: Server, one: Release, two: Release)
     assert at(server, "main") == files(two)
 
 
+def test_both_are_named_before_both_are_overwritten(server: Server, one: Release, two: Release) -> None:
+    publish(client(server), one, SETTINGS)
+    extra = "data/c/extra.parquet"
+    server.repository(NAME).commit("main", {"README.md": b"# Better", extra: b"PAR1"}, "Edit")
+    with pytest.raises(PublishError) as error:
+        publish(client(server), two, SETTINGS)
+    assert [extra in line or "README.md" in line for line in str(error.value).splitlines()] == [True, True]
+    assert preview(client(server), two, SETTINGS, True).overwritten == [extra, "README.md"]
+
+
 def test_front_matter_alone_is_nobodys_card(server: Server, one: Release) -> None:
     server.add_repository(NAME, private=True).commit(
         "main", {"README.md": b"---\nlicense: mit\n---\n"}, "As on the web"
@@ -100,6 +110,17 @@ def test_a_manifest_of_something_else(server: Server, one: Release) -> None:
 def test_a_gitignore(server: Server, one: Release) -> None:
     server.add_repository(NAME, private=True).commit("main", {".gitignore": b"*.parquet\n"}, "Mine")
     refused(server, one, r"has a \.gitignore")
+
+
+def test_what_led_to_older_versions_goes(server: Server, one: Release, two: Release) -> None:
+    """A publish of 0.1.0 that was given up has left its branch, with what may have been taken down since."""
+    publish(client(server), one, SETTINGS)
+    branches = server.repository(NAME).branches
+    ours = ["staging/0.1.5-0123456789ab", "staging/0.2.0-0123456789ab"]
+    theirs = ["staging/0.3.0-0123456789ab", "staging-of-mine", "drafts/0.1.0-x"]
+    branches.update(dict.fromkeys([*ours, *theirs], branches["main"]))
+    publish(client(server), two, SETTINGS)
+    assert set(branches) == {"main", *theirs}
 
 
 # Who may
