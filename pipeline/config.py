@@ -216,11 +216,15 @@ class Config(Section):
 
     def published(self) -> dict[str, Any]:
         """As `resolved`, with nothing of this machine: of absolute paths only the last part, and not how to fetch or
-        where to publish; nor the card's text, which is in the card."""
+        where to publish; nor the card's text, which is in the card; nor `include` and `exclude` of sources, which may
+        name somebody who wants to be named no more."""
         values = self.resolved()
         for section in ("fetch", "publish", "card"):
             del values[section]
         del values["opt_out"]["takedowns"]
+        for source in values["source"]:
+            for globs in {"include", "exclude"}.intersection(source):
+                del source[globs]
         for section in [*values["source"], values["opt_out"]]:
             for kind in {*SOURCE_KINDS, "files"}.intersection(section):
                 section[kind] = [Path(name).name if Path(name).is_absolute() else name for name in section[kind]]

@@ -57,27 +57,29 @@ def build(run: Run, shards: list[Shard]) -> dict[str, Any]:
         "splits": _splits(shards) | {"overlap": _overlap(folders)},
         "contents": dict(sorted(files.items())),
     }
-    manifest |= takedowns(manifest, len(requests.read(config))) | _base(workspace, manifest)
+    manifest |= takedowns(manifest, len(requests.read(config)))
+    before = last_published(workspace, config, config.release.version)
+    manifest |= based_on(before, manifest) if before else {}
     check_sums(manifest)
     return manifest
 
 
 def takedowns(manifest: dict[str, Any], asked: int) -> dict[str, Any]:
-    """`takedowns`: how many requests there are, and rows of all versions that were removed; nothing for none."""
+    """`takedowns`: how many requests there are, and files that no reader of any version may use; nothing for none."""
     removed = sum(known["rows"] for name, known in manifest["contents"].items() if name.startswith("takedowns/"))
     return {"takedowns": {"requests": asked, "files": removed}} if asked or removed else {}
 
 
-def _base(workspace: Workspace, manifest: dict[str, Any]) -> dict[str, Any]:
-    """`base`: the version published before this one, and what has changed since; nothing where there is none."""
-    own = version_order(manifest["version"])
-    versions = (path.parent for path in workspace.published.glob("*/manifest.json"))
-    before = [folder for folder in versions if version_order(folder.name) < own]
-    return based_on(max(before, key=lambda f: version_order(f.name)) / "manifest.json", manifest) if before else {}
+def last_published(workspace: Workspace, config: Config, version: str) -> Path | None:
+    """The manifest of the highest version below this one that is published where [publish] says; None for none."""
+    records = (path for path in workspace.published.glob("*/published.json"))
+    there = [path.parent for path in records if storage.read_json(path)["to"] == config.publish.to]
+    before = [folder for folder in there if version_order(folder.name) < version_order(version)]
+    return max(before, key=lambda folder: version_order(folder.name)) / "manifest.json" if before else None
 
 
 def based_on(path: Path, manifest: dict[str, Any]) -> dict[str, Any]:
-    """`base` for a release that comes after the one with the manifest at `path`."""
+    """`base`: the release with the manifest at `path`, and what has changed since."""
     former = storage.read_json(path)
     found = changes(former, manifest)
     del found["files"]  # the card is not written yet

@@ -59,7 +59,7 @@ CLUSTERS = pa.schema(
 TOMBSTONES = pa.schema(
     [
         column("file_id", pa.string(), "a row of an earlier version that must not be used any more", nullable=False),
-        column("text_id", pa.string(), "its text", nullable=False),
+        column("text_id", pa.string(), "its text; null where only a version before the last may have had the row"),
         column("version", pa.string(), "the first version without it", nullable=False),
     ]
 )

@@ -28,7 +28,7 @@ def blocks(manifest: Mapping[str, Any]) -> list[str]:
         f"Every shard has these columns in this order. {ORDERS[order]}",
         "A row, made up, with the ids and measures that its text would have:",
         f"```json\n{json.dumps(example(), indent=1)}\n```",
-        folded("Columns of <code>ledger/ledger-*.parquet</code>: the files that are not here", columns(LEDGER)),
+        folded("Columns of <code>ledger/ledger-*.parquet</code>: files that are not here", columns(LEDGER)),
         folded("Columns of <code>clusters/clusters-*.parquet</code>: duplicates", columns(CLUSTERS)),
     ]
 

@@ -14,8 +14,8 @@ CHOOSING = {"source", "extract", "rules", "license", "dedup", "split"}  # sectio
 
 FOLDERS = {
     "data": "the rows",
-    "ledger": "files that are not here, with all reasons, what was measured and the thresholds; the repositories; neither "
-    "names what opted out or was taken down",
+    "ledger": "files that are not here, with all reasons, what was measured and the thresholds; the repositories; none "
+    "that opted out or was taken down",
     "clusters": "which file each duplicate yields to, and how similar they are",
     "takedowns": "the ids of rows that were removed on request",
     "plots": "the pictures of this page",
@@ -27,10 +27,10 @@ def summary(manifest: Manifest) -> list[str]:
     read = manifest["repositories"]["ok"]  # not all of them have a row
     return [
         f"**{count(files['published'], 'file')} of source code in {count(kept, 'language')}: "
-        f"{size(files['text_bytes'])} of text, {files['tokens']:,} words; "
-        f"{count(read, 'repository')} {'was' if read == 1 else 'were'} read.** Version {manifest['version']}. Each row is one file with its repository, commit, path, language, licence and the "
-        "evidence for it; of files that are not here the release says why, and names all but those that opted out or "
-        "were taken down.",
+        f"{size(files['text_bytes'])} of text, {files['tokens']:,} words; {count(read, 'repository')} "
+        f"{'was' if read == 1 else 'were'} read.** Version {manifest['version']}. Each row is one file with its "
+        "repository, commit, path, language, licence and the evidence for it. The release says why other files are "
+        "not here, and names all but those that opted out or were taken down.",
         "Words are runs of letters, digits, `_` and letters beyond ASCII; a tokenizer of a model finds more.",
     ]
 
@@ -142,7 +142,8 @@ def changes(base: Mapping[str, Any]) -> list[str]:
 
 
 def _value(value: Any) -> str:
-    """A value of the configuration in a cell."""
-    if isinstance(value, list):
-        return ", ".join(map(str, value)) or "nothing" if len(value) <= SHOWN else f"{len(value):,} of them"
-    return "not there" if value is None else f"{value:,}" if type(value) is int else str(value)
+    """A value of the configuration, as code."""
+    if isinstance(value, list) and len(value) > SHOWN:
+        return f"{len(value):,} of them"
+    words = ", ".join(map(str, value)) if isinstance(value, list) else f"{value:,}" if type(value) is int else value
+    return "not there" if value is None else "`{}`".format(str(words).replace("`", "'")) if words != "" else "nothing"

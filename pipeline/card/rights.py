@@ -30,12 +30,12 @@ def whose(manifest: Manifest) -> str:
     if own == len(sources):
         return (
             "**The publisher declares every source of this collection as their own: files are here whatever their "
-            "licence.** No rule looked at licences; what others wrote and was copied into these repositories stays "
+            "licence.** No rule removed a file for its licence; what others wrote and was copied into these repositories stays "
             "under the licence of its authors."
         )
     return (
         f"**The publisher declares {own:,} of the {count(len(sources), 'source')} of this collection as their own: "
-        "files of these are here whatever their licence, and no column tells them from the others.** The other "
+        "files from there are here whatever their licence, and no column says which these are.** The other "
         f"sources hold other people's files, each under its own licence. Of these: {_passing(manifest)}"
     )
 

@@ -16,11 +16,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from filters.rules import RULES
 from pipeline import inputs, manifest, parquet, storage
 from pipeline.card.text import CardText
 from pipeline.card.write import write_card
 from pipeline.ledger import written_names
 from pipeline.sources.optout import TAKEDOWN
+from pipeline.summary import EXACT_DUPLICATE, NEAR_DUPLICATE
 from pipeline.takedown import published, tombstones
 from pipeline.takedown.counts import without
 from pipeline.takedown.scope import Scope, key_of_rows
@@ -28,13 +30,15 @@ from schemas.release import CLUSTERS, LEDGER, REPOSITORIES, ROWS
 
 TABLE_COMPRESSION_LEVEL = 3  # of ledger and clusters
 REPOSITORY_TABLE = "ledger/repositories.parquet"
+READ_REASONS = [*RULES, EXACT_DUPLICATE, NEAR_DUPLICATE, *inputs.PASSED_OVER]  # which files with a text have
 
 
 @dataclass(frozen=True)
 class Hits:
     """What of a release must go: `rows` as `published` has them, `removed` files of the ledger, `repositories`.
 
-    `code`: why, of rows and files; `gone`: whether their repository goes with them; `bytes`: length_bytes.
+    `code`: why, of rows and files; `gone`: whether their repository goes with them; `bytes`: length_bytes; `for_good`:
+    false for files that go only until the next release, as they yielded to a row of who opted out.
     """
 
     rows: pl.DataFrame
@@ -55,7 +59,8 @@ def find(release: Path, wanted: Scope) -> Hits:
         _removed(parquet.read_frame(path, IN_LEDGER), rows, wanted) for path in published.tables(release, "ledger")
     ]
     empty = _removed(pl.DataFrame(LEDGER.empty_table()).select(IN_LEDGER), rows, wanted)
-    table = parquet.read_frame(release / REPOSITORY_TABLE)
+    tables = [parquet.read_frame(path) for path in [release / REPOSITORY_TABLE] if path.exists()]
+    table = pl.concat([pl.DataFrame(REPOSITORIES.empty_table()), *tables])
     return Hits(rows, pl.concat([empty, *removed]), table.filter(wanted.whole()).with_columns(now=codes))
 
 
@@ -78,15 +83,28 @@ def _removed(ledger: pl.DataFrame, rows: pl.DataFrame, wanted: Scope) -> pl.Data
     told = pl.col("kept_file_id").replace_strict(yielded, default=None, return_dtype=pl.String)
     own = pl.col("repo_key").replace_strict(wanted.repositories, default=None, return_dtype=pl.String)
     files = files.with_columns(told=told, code=pl.coalesce(own, told, pl.lit(TAKEDOWN)), gone=wanted.whole())
-    return files.filter(pl.col("gone") | wanted.named_files() | pl.col("told").is_not_null())
+    asked = pl.col("gone") | wanted.named_files()
+    for_good = asked | (pl.col("told") == TAKEDOWN).fill_null(False)
+    return files.with_columns(for_good=for_good).filter(asked | pl.col("told").is_not_null())
+
+
+def gone(release: Path, hits: Hits) -> pl.DataFrame:
+    """file_id and text_id of the rows that go and, with text_id null, of every other file that goes and that an older
+    version may have had as a row: it has a text, and is not here with another one."""
+    read = pl.col("removal_reasons").list.set_difference(READ_REASONS).list.len() == 0
+    files = hits.removed.filter(read & pl.col("for_good")).select("file_id", text_id=pl.lit(None, pl.String))
+    wanted = pl.col("file_id").is_in(files["file_id"].implode())
+    here = [parquet.read_frame(path, ["file_id"]).filter(wanted) for path in published.tables(release, "data")]
+    rows = hits.rows.select("file_id", "text_id")
+    return pl.concat([rows, files.join(pl.concat([rows.select("file_id"), *here]), "file_id", "anti")])
 
 
 def patch(
-    release: Path, target: Path, version: str, wanted: Scope, hits: Hits, asked: int, text: CardText
+    release: Path, target: Path, version: str, wanted: Scope, hits: Hits, asked: int, text: CardText, base: Path
 ) -> dict[str, Any]:
     """The release as `version`, without the hits, stands in the folder `target`; returns its manifest.
 
-    `asked`: how many requests there are.
+    `asked`: how many requests there are; `base`: the manifest of the release that its readers had before.
     """
     storage.delete_tree(target)
     former = storage.read_json(release / "manifest.json")
@@ -94,12 +112,12 @@ def patch(
     contents = _write_shards(release, target, former, rows)
     _write_tables(release, target, hits)
     _write_repositories(release, target, wanted)
-    tombstones.write(target, release, hits.rows, version)
+    tombstones.write(target, release, gone(release, hits), version)
     contents |= {name: manifest.other(target / name) for name in written_names(target)}
     values = without(former, rows, hits.removed, _excluded(hits.repositories))
     values |= {"version": version, "contents": dict(sorted(contents.items())), "alarms": _alarms(former, hits)}
     values |= manifest.takedowns(values, asked)
-    values |= manifest.based_on(release / "manifest.json", values)
+    values |= manifest.based_on(base, values)
     manifest.check_sums(values)
     values = write_card(target, values, text)
     storage.write_json(target / "manifest.json", values)

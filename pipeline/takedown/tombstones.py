@@ -1,4 +1,4 @@
-"""The rows that earlier versions had and no version may have again, by their ids alone: for readers with old copies."""
+"""What versions had, or may have had, and none may have again, by ids alone: for readers with old copies."""
 
 from pathlib import Path
 
@@ -11,13 +11,14 @@ NAME = "takedowns/removed.parquet"
 
 
 def write(folder: Path, former: Path, gone: pl.DataFrame, version: str) -> None:
-    """The next release in `folder` has TOMBSTONES: those of the `former` release, and its rows that are `gone`, which
-    `version` is the first to lack. No file where there are none."""
+    """The next release in `folder` has TOMBSTONES: those of the `former` release, and what is `gone`, which `version` is the
+    first to be without: its rows, and with text_id null files that older versions may have had. No file for none."""
     known = [parquet.read_frame(path) for path in [former / NAME] if path.exists()]
     rows = (
         pl.concat([*known, gone.select("file_id", "text_id", version=pl.lit(version))])
-        .unique(["file_id", "text_id"], keep="first")
-        .sort("version", "file_id", "text_id")
+        .sort(pl.col("text_id").is_null(), maintain_order=True)
+        .unique("file_id", keep="first")
+        .sort("version", "file_id")
     )
     if rows.height:
         with storage.commit(folder / NAME) as temporary:

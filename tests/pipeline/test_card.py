@@ -20,15 +20,16 @@ from pipeline.card.bars import BARS, WORDS, WORDS_ON_DARK, WORDS_ON_LIGHT, Bar, 
 from pipeline.card.check import problems
 from pipeline.card.columns import TEXT, columns, example
 from pipeline.card.front import OURS, front_matter
-from pipeline.card.made import MEANINGS
+from pipeline.card.made import MEANINGS, WITHHELD
 from pipeline.card.text import CardText, read_text
 from pipeline.card.write import card_files, write_card
-from pipeline.config import Card, Config, Publish, load
+from pipeline.config import Card, Config, Publish, Source, load
 from pipeline.errors import ConfigError, CorpusError, ShardError, WorkspaceError
 from pipeline.inputs import PASSED_OVER
 from pipeline.summary import EXACT_DUPLICATE, NEAR_DUPLICATE
 from pipeline.verify import verify_release
 from schemas.release import CLUSTERS, LEDGER, ROWS
+from schemas.repositories import WITHHELD as CODES_WITHHELD
 from tests.pipeline.conftest import release, with_rules
 
 WRITTEN = """---
@@ -246,6 +247,133 @@ def test_what_has_changed_is_told_when_the_manifest_knows(manifest: dict[str, An
     assert (
         "| rows of any version that were removed for them | 10 |" in removal
         and "(takedowns/removed.parquet)" in removal
+    )
+
+
+def test_changes_of_the_configuration_that_choose_rows_are_told(manifest: dict[str, Any]) -> None:
+    changes = {
+        "rules.long_line.max_chars": [1_000, 900],
+        "dedup.min_similarity": [0.7, 0.85],
+        "dedup.near_duplicates": [True, False],
+        "license.not_permissive": [[], ["MPL-*", "EPL-*"]],
+        "split.test_fraction": [0.02, 0.1],
+        "extract.max_file_bytes": [1_048_576, 9],
+        "source.1.exclude": [["a|b`c"], [str(i) for i in range(31)]],
+        "source.2.host": [None, "codeberg.org"],
+        "release.version": ["0.0.9", "0.1.0"],
+        "release.name": ["Before", "After"],
+    }
+    manifest["base"] = {"version": "0.0.9", "changes": {"configuration": changes}}
+    told = section(card_files(manifest, CardText())["README.md"], "Changes since 0.0.9")
+    assert told.splitlines() == [
+        "| configuration | 0.0.9 | now |",
+        "| --- | --- | --- |",
+        "| `dedup.min_similarity` | `0.7` | `0.85` |",
+        "| `dedup.near_duplicates` | `True` | `False` |",
+        "| `extract.max_file_bytes` | `1,048,576` | `9` |",
+        "| `license.not_permissive` | nothing | `MPL-*, EPL-*` |",
+        "| `rules.long_line.max_chars` | `1,000` | `900` |",
+        "| `source.1.exclude` | `a\\|b'c` | 31 of them |",
+        "| `source.2.host` | not there | `codeberg.org` |",
+        "| `split.test_fraction` | `0.02` | `0.1` |",
+    ]
+    manifest["base"]["changes"] = {"configuration": {"release.version": ["0.0.9", "0.1.0"]}}
+    assert section(card_files(manifest, CardText())["README.md"], "Changes since 0.0.9") == ""
+
+
+OWN, SOME, OTHERS = "declares every source", "declares 1 of the 2 sources", "holds other people's files"
+PERMISSIVE = "Only files under a permissive licence are here."
+NON_PERMISSIVE_MAY = "Files without a licence are not here; files under a licence that is not permissive may be."
+UNLICENSED_MAY = "Files under a licence that is not permissive are not here; files without a licence may be."
+ANY = "Files are here whatever their licence, also without one."
+
+
+@pytest.mark.parametrize(
+    ("rights", "non_permissive", "without", "said"),
+    [
+        (["licensed", "licensed"], True, True, {OTHERS, PERMISSIVE}),
+        (["licensed"], False, True, {OTHERS, NON_PERMISSIVE_MAY}),
+        (["licensed"], True, False, {OTHERS, UNLICENSED_MAY}),
+        (["licensed"], False, False, {OTHERS, ANY}),
+        (["own"], True, True, {OWN}),
+        (["own", "own"], False, False, {OWN}),
+        (["own", "licensed"], True, True, {SOME, "sources hold other people's files", f"Of these: {PERMISSIVE}"}),
+        (["licensed", "own"], False, False, {SOME, "sources hold other people's files", f"Of these: {ANY}"}),
+    ],
+)
+def test_what_is_said_of_licences_is_what_the_rules_and_sources_ask(
+    manifest: dict[str, Any], rights: list[str], non_permissive: bool, without: bool, said: set[str]
+) -> None:
+    sources(manifest, [{"directories": ["x"], "rights": each} for each in rights])
+    manifest["configuration"]["rules"]["non_permissive_license"]["enabled"] = non_permissive
+    manifest["configuration"]["rules"]["no_license"]["enabled"] = without
+    files = card_files(manifest, CardText())
+    sentences = {OWN, SOME, OTHERS, PERMISSIVE, NON_PERMISSIVE_MAY, UNLICENSED_MAY, ANY}
+    for text in (section(files["README.md"], "Licence and attribution"), files["LICENSE.md"]):
+        assert {sentence for sentence in said if sentence in text} == said
+        unsaid = {sentence for sentence in sentences if not any(sentence in each for each in said)}
+        assert [sentence for sentence in unsaid if sentence in text] == []
+
+
+def sources(manifest: dict[str, Any], changes: list[dict[str, Any]]) -> None:
+    """Puts such sources into the configuration, with the defaults of all other keys."""
+    manifest["configuration"]["source"] = [Source(**change).model_dump(mode="json") for change in changes]
+
+
+def test_files_without_a_licence_are_told_where_there_are_some(manifest: dict[str, Any]) -> None:
+    row = {"license_type": "no_license", "license_expression": None, "files": 3, "bytes": 9, "tokens": 2}
+    permissive = row | {"license_type": "permissive", "license_expression": "MIT"}
+    for rows, told in (([permissive, row], True), ([permissive], False)):
+        manifest["licenses"] = rows
+        text = section(card_files(manifest, CardText())["README.md"], "Licence and attribution")
+        assert ("For 3 files no licence was found" in text) is told
+
+
+def test_licences_that_the_user_takes_for_not_permissive_are_named(manifest: dict[str, Any]) -> None:
+    for patterns, said in (
+        ([], "as in The Stack v2."),
+        (["MPL-*", "ISC"], "as in The Stack v2, without `MPL-*`, `ISC`."),
+    ):
+        manifest["configuration"]["license"]["not_permissive"] = patterns
+        assert said in card_files(manifest, CardText())["README.md"]
+
+
+def test_private_code_is_not_called_public(manifest: dict[str, Any]) -> None:
+    said = section(card_files(manifest, CardText())["README.md"], "Personal data and secrets")
+    assert "that stand in a file stand here too" in said and "public" not in said
+
+
+@pytest.mark.parametrize(
+    ("kinds", "local", "forge"),
+    [(["directories"], True, False), (["names"], False, True), (["gharchive", "directories"], True, True)],
+)
+def test_the_way_back_is_one_that_there_is(
+    manifest: dict[str, Any], kinds: list[str], local: bool, forge: bool
+) -> None:
+    sources(manifest, [{kind: ["x"]} for kind in kinds])
+    said = section(card_files(manifest, CardText())["README.md"], "Licence and attribution")
+    assert ("The host `local` is no address" in said) is local
+    assert ("https://{row['host']}/" in said) is forge and ("https://HOST/REPO_NAME" in said) is forge
+
+
+@pytest.mark.parametrize(
+    ("read", "said"), [(1, "1 repository was read.**"), (1_030, "1,030 repositories were read.**")]
+)
+def test_repositories_that_were_read_are_not_called_those_of_the_rows(
+    manifest: dict[str, Any], read: int, said: str
+) -> None:
+    manifest["repositories"]["ok"] = read
+    head = card_files(manifest, CardText())["README.md"].split("\n## ")[0]
+    assert f" words; {said}" in head and "from 1" not in head
+
+
+@pytest.mark.parametrize("heading", ["How it was made", "Why files are not here"])
+def test_what_was_withheld_is_not_said_to_stand_in_the_ledger(manifest: dict[str, Any], heading: str) -> None:
+    readme = card_files(manifest, CardText())["README.md"]
+    said = section(readme, heading)
+    assert all(f"`{reason}`" in WITHHELD for reason in CODES_WITHHELD) and WITHHELD in said
+    assert not re.search(
+        r"(?i)every (removed )?file|every repository|either here or", readme.split("## Columns")[0] + said
     )
 
 
