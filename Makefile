@@ -20,7 +20,7 @@ run: $(STAMP) ## the main job: an hour of events to repositories, fetched, to a 
 	$(BIN)/python -m examples.demo build
 
 test: $(STAMP) lint ## everything that must hold
-	$(BIN)/pytest -q
+	$(BIN)/pytest -q -n 2 --dist loadfile
 
 slow: $(STAMP) ## many kills, memory: what takes minutes
 	$(BIN)/pytest -q -m slow
