@@ -144,13 +144,16 @@ def takedown(
     config: ConfigFile,
     workspace: WorkspaceDir = DEFAULT_WORKSPACE,
     owner: Annotated[
-        str | None, typer.Option("--owner", help="everything of an owner: octo-org, or host/octo-org")
+        list[str] | None, typer.Option("--owner", help="everything of an owner: octo-org, or host/octo-org")
     ] = None,
-    repository: Annotated[str | None, typer.Option("--repository", help="owner/name, or host/owner/name")] = None,
+    repository: Annotated[list[str] | None, typer.Option("--repository", help="owner/name, or host/owner/name")] = None,
     path: Annotated[list[str] | None, typer.Option("--path", help="only these files of --repository")] = None,
     content_id: Annotated[
-        str | None, typer.Option("--content-id", help="a text wherever it is: content_id or text_id")
+        list[str] | None, typer.Option("--content-id", help="a text wherever it is: content_id or text_id")
     ] = None,
+    unseen: Annotated[
+        bool, typer.Option("--unseen", help="also what is not here yet: refuse it when it comes")
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="say what would go, and change nothing")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="the result as JSON; it holds names")] = False,
 ) -> None:
@@ -160,16 +163,20 @@ def takedown(
     from pipeline.takedown import takedown as removal
     from pipeline.workspace import opened
 
+    once = {"owner": owner or [], "repository": repository or [], "content_id": content_id or []}
+    for name, values in once.items():
+        if len(values) > 1:
+            option = f"--{name.replace('_', '-')}"
+            raise ConfigError(f"takedown: {option}: given {len(values)} times; run it once for each")
     settings = configuration.load(config)
     with opened(workspace, settings) as space, _interruptible():
         done = removal.takedown(
             space,
             settings,
             on=f"{date.today():%Y-%m-%d}",
-            owner=owner,
-            repository=repository,
+            **{name: values[0] for name, values in once.items() if values},
             paths=tuple(path or ()),
-            content_id=content_id,
+            unseen=unseen,
             dry_run=dry_run,
         )
     print(json.dumps(done.as_json(), indent=1) if as_json else done)

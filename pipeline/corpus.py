@@ -30,7 +30,7 @@ from pipeline.settle import MergePairs, SettlePairs, WriteShingles, settle_parts
 from pipeline.shards import WriteShards
 from pipeline.sources import archive
 from pipeline.sources.listing import follow_renames, list_repositories
-from pipeline.takedown import enforce, published, tombstones
+from pipeline.takedown import enforce, patch, tombstones
 from pipeline.transforms import Exchange, ForEach, Return
 from pipeline.workspace import Workspace
 from schemas.release import REPOSITORIES
@@ -212,7 +212,7 @@ def write_ledger(run: Run) -> None:
     table = inputs.published(run.repositories, run.refused.repositories).drop("object_bytes").to_arrow()
     with storage.commit(run.workspace.next_release / "ledger/repositories.parquet") as temporary:
         parquet.write(temporary, table, REPOSITORIES)
-    gone = published.rows(run.workspace.release, run.refused)
+    gone = patch.to_delete(run.workspace.release, patch.find(run.workspace.release, run.refused))
     tombstones.write(run.workspace.next_release, run.workspace.release, gone, run.config.release.version)
 
 

@@ -26,8 +26,7 @@ ROWS = pa.schema(
             "alphanum_fraction", pa.float64(), "letters and digits by length; null for an empty file", unit="0 to 1"
         ),
         FILES.field("token_count"),
-        column("star_events_count", pa.int64(), "stars of the repository; null when unknown"),
-        column("fork_events_count", pa.int64(), "forks of the repository; null when unknown"),
+        *[OUTCOMES.field(name) for name in ("star_events_count", "fork_events_count")],
         column("cluster_id", pa.string(), "file_id of the kept file of this cluster: its own", nullable=False),
         column("cluster_size", pa.int32(), "files this row stands for, itself included", nullable=False),
     ]

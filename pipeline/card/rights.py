@@ -26,17 +26,17 @@ def whose(manifest: Manifest) -> str:
     sources = manifest["configuration"]["source"]
     own = sum(source["rights"] == "own" for source in sources)
     if not own:
-        return f"This collection holds other people's files, each under its own licence. {_passing(manifest)}"
+        return f"This collection holds other people's files, each under its own licence, if any. {_passing(manifest)}"
     if own == len(sources):
         return (
             "**The publisher declares every source of this collection as their own: files are here whatever their "
-            "licence.** No rule removed a file for its licence; what others wrote and was copied into these repositories stays "
-            "under the licence of its authors."
+            "licence.** No rule removed a file for its licence; what others wrote and was copied into these "
+            "repositories stays under the licence of its authors."
         )
     return (
         f"**The publisher declares {own:,} of the {count(len(sources), 'source')} of this collection as their own: "
         "files from there are here whatever their licence, and no column says which these are.** The other "
-        f"sources hold other people's files, each under its own licence. Of these: {_passing(manifest)}"
+        f"sources hold other people's files, each under its own licence, if any. Of these: {_passing(manifest)}"
     )
 
 
@@ -146,14 +146,14 @@ def removal(manifest: Manifest, asked: bool) -> list[str]:
                 ("repositories left out: their owners opted out", codes.get("excluded(opt_out)", 0)),
                 ("repositories left out: taken down", codes.get("excluded(takedown)", 0)),
                 ("requests for removal", taken["requests"]),
-                ("rows of any version that were removed for them", taken["files"]),
+                ("files that versions had, or may have had, and that went for them", taken["files"]),
             ],
         ),
         "**Readers: use the latest version.** A version that you have downloaded keeps what was removed since; this "
         f"is v{version}. Compare the versions' tags, and delete removed rows from your copies.",
     ]
     if REMOVED in manifest["contents"]:
-        blocks.append(f"[`{REMOVED}`]({REMOVED}) holds the `file_id` of every row that was removed.")
+        blocks.append(f"[`{REMOVED}`]({REMOVED}) holds the `file_id` of all that must go.")
     return blocks
 
 

@@ -56,7 +56,8 @@ def find(release: Path, wanted: Scope) -> Hits:
     more = {"bytes": pl.col("length_bytes").fill_null(0), "code": codes, "gone": wanted.whole()}
     rows = published.rows(release, wanted).with_columns(**more)
     removed = [
-        _removed(parquet.read_frame(path, IN_LEDGER), rows, wanted) for path in published.tables(release, "ledger")
+        _removed(parquet.read_frame(path, IN_LEDGER), rows, wanted)
+        for path in (published.tables(release, "ledger") if wanted.any else ())
     ]
     empty = _removed(pl.DataFrame(LEDGER.empty_table()).select(IN_LEDGER), rows, wanted)
     tables = [parquet.read_frame(path) for path in [release / REPOSITORY_TABLE] if path.exists()]
@@ -88,7 +89,7 @@ def _removed(ledger: pl.DataFrame, rows: pl.DataFrame, wanted: Scope) -> pl.Data
     return files.with_columns(for_good=for_good).filter(asked | pl.col("told").is_not_null())
 
 
-def gone(release: Path, hits: Hits) -> pl.DataFrame:
+def to_delete(release: Path, hits: Hits) -> pl.DataFrame:
     """file_id and text_id of the rows that go and, with text_id null, of every other file that goes and that an older
     version may have had as a row: it has a text, and is not here with another one."""
     read = pl.col("removal_reasons").list.set_difference(READ_REASONS).list.len() == 0
@@ -112,7 +113,7 @@ def patch(
     contents = _write_shards(release, target, former, rows)
     _write_tables(release, target, hits)
     _write_repositories(release, target, wanted)
-    tombstones.write(target, release, gone(release, hits), version)
+    tombstones.write(target, release, to_delete(release, hits), version)
     contents |= {name: manifest.other(target / name) for name in written_names(target)}
     values = without(former, rows, hits.removed, _excluded(hits.repositories))
     values |= {"version": version, "contents": dict(sorted(contents.items())), "alarms": _alarms(former, hits)}

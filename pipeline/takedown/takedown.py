@@ -7,12 +7,14 @@ from typing import Any
 
 import polars as pl
 
-from pipeline import parquet, storage
+from pipeline import manifest, parquet, storage
 from pipeline.card.text import read_text
 from pipeline.card.write import check_untouched
 from pipeline.config import Config
+from pipeline.errors import ConfigError
 from pipeline.takedown import enforce, patch, published, purge, requests
 from pipeline.takedown.blocked import with_blocked
+from pipeline.takedown.missing import not_here
 from pipeline.takedown.requests import Request
 from pipeline.takedown.scope import Known, Scope
 from pipeline.workspace import Workspace
@@ -25,7 +27,9 @@ SHOWN = 20  # lines of a list
 class Takedown:
     """What a takedown did, or would do.
 
-    `request`: its number; None where those in the file were carried out. `repositories`: keys of those that it names.
+    `request`: its number; None where those in the file were carried out; `asked_before`: what is carried out stood in
+    the file already, so that earlier runs may have done a part, which the counts of files and units do not have.
+    `repositories`: keys of those that it names.
     `not_found`: names and paths of the request that nothing here has; a repository may come later, and is refused then.
     `units`: how many were made anew; `repository_files`: files that left them with their repositories; `files`: files
     that lost their text; `files_elsewhere`: of these, copies and near-duplicates of what was published.
@@ -34,6 +38,7 @@ class Takedown:
     """
 
     request: int | None
+    asked_before: bool
     repositories: list[str]
     not_found: list[str]
     units: int
@@ -62,13 +67,15 @@ def takedown(
     repository: str | None = None,
     paths: Sequence[str] = (),
     content_id: str | None = None,
+    unseen: bool = False,
     dry_run: bool = False,
 ) -> Takedown:
     """Carries out one more request, dated `on`, or without a selector those that there are, also in an older workspace
     or after a kill; and deletes what was read of who opted out. The current release gets its next patch version.
 
     `owner`, `repository`: without case, with or without the host; `paths`: of the repository; `content_id`: a git blob
-    id or a text_id. Done again, it changes nothing. Raises ConfigError, WorkspaceError.
+    id or a text_id; `unseen`: also what is not here yet. Done again, it changes nothing. Raises ConfigError, also when
+    something of a new request is not here, and WorkspaceError.
     """
     release = workspace.release if (workspace.release / "manifest.json").exists() else None
     if release:
@@ -85,6 +92,7 @@ def takedown(
     direct = known.scope([request.without_blocked() for request in asked])
     done = Takedown(
         request=new.id if new else None,
+        asked_before=bool(asked) and not is_new,
         repositories=known.keys(new) if new else [],
         not_found=_not_found(new, known, files, hits) if new and is_new else [],
         units=len(found),
@@ -95,11 +103,14 @@ def takedown(
         versions=versions,
         copies=_copies(release, hits, direct) if release and hits else [],
     )
+    if done.not_found and new and not (unseen or dry_run):
+        raise ConfigError(not_here(new, done.not_found, known))
     if not dry_run:
         text = read_text(config)
         enforce.hold(workspace, config, known, asked, found)
         if release and hits and versions:
-            patch.patch(release, workspace.next_release, versions[1], wanted, hits, len(asked), text)
+            base = manifest.last_published(workspace, config, versions[1]) or release / "manifest.json"
+            patch.patch(release, workspace.next_release, versions[1], wanted, hits, len(asked), text, base)
             storage.swap(workspace.next_release, release)
     return done
 
@@ -152,6 +163,8 @@ def _copies(release: Path, hits: patch.Hits, direct: Scope) -> list[tuple[str, s
 
 def _lines(done: Takedown) -> Iterator[str]:
     yield f"request       {done.request}" if done.request else "all requests"
+    if done.asked_before:
+        yield "before        it was in the file already; units and files that earlier runs have done are not counted"
     yield from (f"repository    {key}" for key in done.repositories[:SHOWN])
     yield from _more(len(done.repositories))
     yield from (f"not found     {name}" for name in done.not_found[:SHOWN])

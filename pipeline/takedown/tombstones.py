@@ -11,8 +11,8 @@ NAME = "takedowns/removed.parquet"
 
 
 def write(folder: Path, former: Path, gone: pl.DataFrame, version: str) -> None:
-    """The next release in `folder` has TOMBSTONES: those of the `former` release, and what is `gone`, which `version` is the
-    first to be without: its rows, and with text_id null files that older versions may have had. No file for none."""
+    """The next release in `folder` has TOMBSTONES: those of the `former` release, and what is `gone` since `version`:
+    file_id and text_id of its rows, and with text_id null files that older versions may have had. No file for none."""
     known = [parquet.read_frame(path) for path in [former / NAME] if path.exists()]
     rows = (
         pl.concat([*known, gone.select("file_id", "text_id", version=pl.lit(version))])

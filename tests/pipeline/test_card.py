@@ -229,7 +229,6 @@ def test_what_has_changed_is_told_when_the_manifest_knows(manifest: dict[str, An
         "languages": {"C": [7, 5]},
         "reasons": {"binary": [1, 2]},
         "licenses_added": ["ISC"],
-        "rules": ["long_line"],
     }
     manifest["base"] = {"version": "0.0.9", "manifest_sha256": "ab" * 32, "changes": changes}
     manifest["takedowns"] = {"requests": 2, "files": 10}
@@ -245,7 +244,7 @@ def test_what_has_changed_is_told_when_the_manifest_knows(manifest: dict[str, An
     )
     removal = section(readme, "Removal requests")
     assert (
-        "| rows of any version that were removed for them | 10 |" in removal
+        "| files that versions had, or may have had, and that went for them | 10 |" in removal
         and "(takedowns/removed.parquet)" in removal
     )
 

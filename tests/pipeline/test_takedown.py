@@ -19,13 +19,13 @@ import pyarrow.parquet as pq
 import pytest
 
 from examples.demo_corpus import write_repository
-from pipeline import inputs, storage, units
+from pipeline import cli, inputs, storage, units
 from pipeline.config import Config, Source, load
 from pipeline.errors import ConfigError, WorkspaceError
 from pipeline.explain import explain
 from pipeline.sources.listing import list_repositories
 from pipeline.takedown import requests
-from pipeline.takedown.patch import _rewrite
+from pipeline.takedown.patch import Hits, _rewrite, to_delete
 from pipeline.takedown.scope import Known
 from pipeline.takedown.takedown import Takedown, takedown
 from pipeline.verify import verify_release, verify_units
@@ -134,6 +134,10 @@ def published(workspace: Path) -> pl.DataFrame:
     return rows(workspace / "release", "data/*/*.parquet")
 
 
+def tombstones(workspace: Path) -> pl.DataFrame:
+    return pl.read_parquet(workspace / "release/takedowns/removed.parquet")
+
+
 def check(workspace: Path) -> dict[str, Any]:
     """The manifest, when all is whole and adds up."""
     verify_units(workspace)
@@ -193,9 +197,11 @@ def test_it_is_gone_from_everything_and_nothing_else_is(
     lost = before.join(after, "file_id", "anti")
     assert after.equals(before.join(lost, "file_id", "anti"))
     assert lost.height == done.published > 0
-    tombs = pl.read_parquet(workspace / "release/takedowns/removed.parquet")
-    assert set(tombs.rows()) == {(*ids, "0.1.1") for ids in lost.select("file_id", "text_id").rows()}
-    assert values["takedowns"] == {"requests": 1, "files": lost.height}
+    tombs = tombstones(workspace)
+    rows_gone = tombs.drop_nulls("text_id")
+    assert set(rows_gone.rows()) == {(*ids, "0.1.1") for ids in lost.select("file_id", "text_id").rows()}
+    assert tombs["file_id"].is_unique().all() and not set(tombs["file_id"]) & set(after["file_id"])
+    assert values["takedowns"] == {"requests": 1, "files": tombs.height}
     former = released / "release/manifest.json"
     assert values["base"]["manifest_sha256"] == storage.sha256(former)
     assert values["base"]["changes"]["rows"] == [before.height, after.height]
@@ -284,6 +290,65 @@ def test_a_version_that_is_public_is_not_given_again(workspace: Path, config: Co
     shutil.copytree(workspace / "release", workspace / "published/0.1.1")
     assert take(workspace, config, owner="acme").versions == ("0.1.0", "0.1.2")
     assert check(workspace)["base"]["version"] == "0.1.0"
+
+
+def publish_as(workspace: Path, version: str, to: str) -> None:
+    """As if the release had been published as this version."""
+    folder = workspace / "published" / version
+    folder.mkdir(parents=True)
+    values = storage.read_json(workspace / "release/manifest.json")
+    storage.write_json(folder / "manifest.json", values | {"version": version})
+    storage.write_json(folder / "published.json", {"to": to})
+
+
+@pytest.mark.parametrize(("here", "base"), [("owner/here", "0.0.9"), ("owner/else", "0.1.0"), ("", "0.1.0")])
+def test_changes_are_told_since_what_was_published_there(workspace: Path, config: Config, here: str, base: str) -> None:
+    config = config.model_copy(update={"publish": config.publish.model_copy(update={"to": here})})
+    for version, to in (("0.0.8", "owner/here"), ("0.0.9", "owner/here"), ("0.0.10", "x/y"), ("0.3.0", "owner/else")):
+        publish_as(workspace, version, to)
+    take(workspace, config, owner="acme")
+    assert check(workspace)["base"]["version"] == base
+    release(workspace, config)
+    assert check(workspace).get("base", {}).get("version") == (base if here == "owner/here" else None)
+
+
+def test_what_readers_delete_had_a_text_and_is_not_here_with_another(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    pl.DataFrame({"file_id": ["row", "changed", "other"]}).write_parquet(tmp_path / "data/train.parquet")
+    files = [  # file_id, reasons, for_good
+        ("row", ["superseded"], True),
+        ("changed", ["superseded"], True),
+        ("deleted", ["superseded"], True),
+        ("unlisted", ["not_listed"], True),
+        ("ruled", ["long_line", "exact_duplicate"], True),
+        ("unread", ["binary"], True),
+        ("back soon", ["near_duplicate"], False),
+    ]
+    removed = pl.DataFrame(files, ["file_id", "removal_reasons", "for_good"], orient="row")
+    rows = pl.DataFrame({"file_id": ["row"], "text_id": ["text"]})
+    found = to_delete(tmp_path, Hits(rows, removed, pl.DataFrame()))
+    assert found.rows() == [("row", "text"), ("deleted", None), ("unlisted", None), ("ruled", None)]
+
+
+def test_globs_of_sources_are_not_published(workspace: Path, config: Config) -> None:
+    source = config.source[0].model_copy(update={"include": ["acme/*", "other/*"], "exclude": ["acme/secret"]})
+    values = config.model_copy(update={"source": [source, *config.source[1:]]}).published()
+    assert "acme" not in json.dumps(values)
+    assert {"include", "exclude"} <= set(values["rules"]["other_path"])
+
+
+def test_rows_that_only_an_older_version_had_are_named_for_readers(workspace: Path, config: Config) -> None:
+    old = published(workspace).filter(pl.col("repo_name").str.starts_with("acme/"))
+    fewer = {"large_file": {"max_bytes": 100_000}}
+    stricter = config.model_copy(update={"rules": config.rules | fewer})
+    release(workspace, stricter)
+    kept = published(workspace).filter(pl.col("repo_name").str.starts_with("acme/"))
+    assert 0 < kept.height < old.height
+    take(workspace, stricter, owner="acme")
+    values, named = check(workspace), tombstones(workspace)
+    assert set(old["file_id"]) <= set(named["file_id"])
+    assert set(named.drop_nulls("text_id")["file_id"]) == set(kept["file_id"])
+    assert values["takedowns"]["files"] == named.height
 
 
 def test_a_release_may_lose_all_of_its_rows(workspace: Path, config: Config) -> None:
@@ -415,11 +480,13 @@ def test_a_takedown_takes_who_opted_out_from_the_release(config: Config, workspa
     values = check(workspace)
     assert (done.request, done.repository_files, done.files, done.versions) == (None, 12, 0, ("0.1.0", "0.1.1"))
     assert values["repositories"]["codes"]["excluded(opt_out)"] == 2
-    assert values["takedowns"] == {"requests": 0, "files": done.published}
+    assert values["takedowns"] == {"requests": 0, "files": tombstones(workspace).height}
+    assert tombstones(workspace).drop_nulls().height == done.published
     assert values["reasons"]["opt_out"]["files"] == 3  # what yielded to acme's is still away, until the next release
     release(workspace, out)
     assert "opt_out" not in check(workspace)["reasons"]
     assert {"bom.py", "src/near.py"} <= set(published(workspace)["path"])
+    assert not set(published(workspace)["file_id"]) & set(tombstones(workspace)["file_id"])
 
 
 def test_what_was_fetched_and_noted_of_it_goes_too(config: Config, workspace: Path) -> None:
@@ -469,6 +536,7 @@ def test_doing_it_again_changes_nothing(workspace: Path, config: Config) -> None
     before, asked = (shard_hashes(workspace / name) for name in ("files", "release")), requests.file(config).read_text()
     for selectors in ({"owner": "ACME"}, {}):
         again = take(workspace, config, **selectors)
+        assert again.asked_before and "earlier runs have done" in str(again)
         assert (again.units, again.versions, again.published) == (0, None, 0)
     assert [*before] == [shard_hashes(workspace / name) for name in ("files", "release")]
     assert requests.file(config).read_text() == asked
@@ -497,12 +565,47 @@ def test_it_says_what_it_found(workspace: Path, config: Config) -> None:
         ({"content_id": "0" * 32}, ["0" * 32]),
     ],
 )
-def test_what_is_not_here_is_said_and_remembered(
+def test_what_is_not_here_is_said_and_only_remembered_when_that_is_meant(
     workspace: Path, config: Config, asked: dict[str, Any], missing: list[str]
 ) -> None:
-    assert take(workspace, config, **asked).not_found == missing
+    before = state(workspace / "files", workspace / "release")
+    with pytest.raises(ConfigError) as raised:
+        take(workspace, config, **asked)
+    assert repr(missing[0]) in str(raised.value) and "--unseen" in str(raised.value) and "\n" not in str(raised.value)
+    assert state(workspace / "files", workspace / "release") == before and not requests.file(config).exists()
+    assert take(workspace, config, dry_run=True, **asked).not_found == missing
+    assert take(workspace, config, unseen=True, **asked).not_found == missing
     assert len(requests.read(config)) == 1
     assert take(workspace, config, **asked).not_found == []
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ({"owner": "acmee"}, "no owner here is called 'acmee'; did you mean 'acme'? nothing was changed"),
+        ({"owner": "local/acmee"}, "did you mean 'local/acme'?"),
+        ({"repository": "acme/apps"}, "no repository here is called 'acme/apps'; did you mean 'acme/app'?"),
+        ({"repository": "qqqq/zzz"}, "is called 'qqqq/zzz'; nothing was changed"),
+        ({"repository": "acme/app", "paths": ["Own.py"]}, "acme/app has no file 'Own.py' here: paths must be exact"),
+    ],
+)
+def test_the_nearest_name_is_told(workspace: Path, config: Config, asked: dict[str, Any], said: str) -> None:
+    with pytest.raises(ConfigError) as raised:
+        take(workspace, config, **asked)
+    assert said in str(raised.value)
+
+
+@pytest.mark.parametrize("option", ["--owner", "--repository", "--content-id"])
+def test_an_option_that_is_given_twice_is_an_error(
+    option: str, folder: Path, workspace: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["takedown", folder / "corpus.toml", "--workspace", workspace, option, "acme/app", option, "acme/tool"]
+    monkeypatch.setattr(sys, "argv", ["stackyard", *map(str, words), "--dry-run"])
+    with pytest.raises(SystemExit) as raised:
+        cli.main()
+    told = capsys.readouterr()
+    assert (raised.value.code, told.out) == (2, "")
+    assert told.err.startswith(f"stackyard: takedown: {option}: given 2 times") and told.err.count("\n") == 1
 
 
 @pytest.mark.parametrize(
