@@ -107,15 +107,17 @@ def manifest_at(hub: Hub, revision: str) -> dict[str, Any] | None:
 
 def check_version(place: str, release: Release, values: dict[str, Any] | None) -> None:
     """A version never moves, and main never goes back."""
-    if not values:
-        return
-    there = str(values["version"])
-    if version_order(there) > version_order(release.version):
+    check_newest(place, release, values)
+    if values and values["version"] == release.version:
+        raise taken(place, release)
+
+
+def check_newest(place: str, release: Release, values: dict[str, Any] | None) -> None:
+    """Raises Overtaken where a newer version is there."""
+    if values and version_order(there := str(values["version"])) > version_order(release.version):
         raise Overtaken(
             f"{place}: {there} is there, newer than {release.version}: raise [release] version, release again"
         )
-    if there == release.version:
-        raise taken(place, release)
 
 
 def taken(place: str, release: Release) -> Overtaken:

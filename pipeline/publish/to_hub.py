@@ -19,7 +19,7 @@ from pipeline.progress import progress
 from pipeline.publish import hub as hubs
 from pipeline.publish.hub import MAIN, Hub, Moved, Operation, PullRequest, Refs, TooLarge, Tree
 from pipeline.publish.patience import say
-from pipeline.publish.plan import Overtaken, Plan, differences, look, new, taken
+from pipeline.publish.plan import Overtaken, Plan, check_newest, differences, look, manifest_at, new, taken
 from pipeline.publish.release import MANIFEST, Release
 
 STAGING = "staging"  # branches: staging/VERSION-DIGEST
@@ -149,13 +149,16 @@ def _open_up(hub: Hub, settings: Publish, before: DatasetInfo | None) -> None:
 
 
 def published(hub: Hub, release: Release, refs: Refs) -> str | None:
-    """The commit that has the release on main already. Raises PublishError where its version has other bytes."""
+    """The commit that has the release on main already. Raises Overtaken where its version has other bytes, or has no
+    tag and a newer one follows: then it was yanked."""
     if there := refs.tags.get(release.tag):
         if any(differences(hub.tree(there), release)):
             raise taken(hub.repo_id, release)
         return there
-    for commit in hub.commits():
+    for number, commit in enumerate(hub.commits()):
         if release.digest in commit.message:
+            if number:
+                check_newest(hub.repo_id, release, manifest_at(hub, MAIN))
             return str(commit.commit_id)
     if _missing(hub.entries(MAIN, [MANIFEST]), release, [MANIFEST]):
         return None

@@ -35,6 +35,9 @@ def test_a_yanked_version_is_not_found_and_the_others_are_whole(
     assert set(repository.tags) == {"v0.2.0"} and not repository.deleted_lfs
     with pytest.raises(PublishError, match=r"has no v0\.1\.0 \(yanked already, or never published\)"):
         yank(client(server), "0.1.0", purge=False)
+    with pytest.raises(PublishError, match=r"0\.2\.0 is there, newer than 0\.1\.0"):
+        publish(client(server), releases[0], SETTINGS)
+    assert set(repository.tags) == {"v0.2.0"}, "nobody brings it back by mistake"
     assert at(server, "v0.2.0") == files(releases[1])
 
 
