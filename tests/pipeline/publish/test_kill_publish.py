@@ -17,7 +17,7 @@ from tests.servers.hub import Hub as Server
 from tests.servers.hub import Request
 
 When = Literal["before", "after"]
-SAMPLED = 7  # every so many requests in `make test`; `make slow` takes every one
+SAMPLED = 10  # every so many requests in `make test`; `make slow` takes every one
 
 
 class Watch:
