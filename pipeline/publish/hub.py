@@ -41,7 +41,7 @@ Operation = CommitOperationAdd | CommitOperationCopy | CommitOperationDelete
 
 
 class Moved(PublishError):
-    """The branch is not where it was thought to be."""
+    """The branch is not where it was thought to be, or not there any more."""
 
 
 class TooLarge(PublishError):
@@ -315,7 +315,11 @@ class Hub:
         except PublishError:
             raise
         except (HfHubHTTPError, RuntimeError, ConnectionError, ValueError) as error:
-            raise PublishError(f"{self.repo_id}: {what}: {_advice(error)}") from _cause(error)
+            cause = _cause(error)
+            kind = (
+                Moved if isinstance(cause, RevisionNotFoundError) else PublishError
+            )  # a newer publish deletes branches
+            raise kind(f"{self.repo_id}: {what}: {_advice(error)}") from cause
 
 
 def entry(file: RepoFile) -> Entry:

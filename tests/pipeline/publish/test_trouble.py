@@ -179,6 +179,21 @@ def test_two_publishers_at_once(server: Server, two: Release, tmp_path: Path) ->
     assert ("v0.2.0" in server.repository(NAME).tags) == (codes[0] == 0)
 
 
+def test_a_newer_publish_ends_the_older_one(server: Server, two: Release, tmp_path: Path) -> None:
+    """It deletes the branch that the older one fills, which then says why it stops."""
+    three = many(tmp_path / "three", "0.3.0", 3)
+
+    def overtake(request: Request, when: str) -> None:
+        if when == "before" and "/commit/staging%2F0.2.0" in request.path:
+            server.on_request = lambda request, when: None
+            publish(client(server), three, SETTINGS)
+
+    server.on_request = overtake
+    with pytest.raises(PublishError, match=r"0\.3\.0 is there, newer than 0\.2\.0: raise \[release\] version"):
+        publish(client(server), two, SETTINGS)
+    check_released(server, three)
+
+
 def test_two_publishers_of_one_version(server: Server, two: Release, tmp_path: Path) -> None:
     other = many(tmp_path / "other", "0.2.0", 9)
     asked = {"url": server.url, "name": NAME, "token": "hf_alice", "xet": bool(server.cas), "files_per_commit": 2}
