@@ -30,7 +30,7 @@ from huggingface_hub.utils._http import default_client_factory
 from huggingface_hub.utils.tqdm import disable_progress_bars
 
 from pipeline.errors import ConfigError, PublishError
-from pipeline.publish.patience import PASSING, Patience, told
+from pipeline.publish.patience import PASSING, Patience, cause_of, told
 from pipeline.publish.release import File, blob_id
 
 T = TypeVar("T")
@@ -315,10 +315,9 @@ class Hub:
         except PublishError:
             raise
         except (HfHubHTTPError, RuntimeError, ConnectionError, ValueError) as error:
-            cause = _cause(error)
-            kind = (
-                Moved if isinstance(cause, RevisionNotFoundError) else PublishError
-            )  # a newer publish deletes branches
+            cause = cause_of(error)
+            # the branches of an older publish are deleted by a newer one
+            kind = Moved if isinstance(cause, RevisionNotFoundError) else PublishError
             raise kind(f"{self.repo_id}: {what}: {_advice(error)}") from cause
 
 
@@ -345,17 +344,13 @@ def client() -> httpx2.Client:
     return made
 
 
-def _cause(error: Exception) -> BaseException:
-    return error.__cause__ or error if isinstance(error, RuntimeError) else error
-
-
 def _status(error: BaseException | None) -> int | None:
     return error.response.status_code if isinstance(error, HfHubHTTPError) else None
 
 
 def _advice(error: Exception) -> str:
     """What happened, and what to do."""
-    cause = _cause(error)
+    cause = cause_of(error)
     status = _status(cause)
     said = told(cause) if isinstance(cause, HfHubHTTPError) else " ".join(str(cause).split())[:500]
     if isinstance(cause, GatedRepoError):

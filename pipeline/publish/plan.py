@@ -3,7 +3,7 @@
 import hashlib
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -60,20 +60,24 @@ def look(hub: Hub, release: Release, head: str, overwrite: bool) -> Plan:
     if theirs and not overwrite:
         raise PublishError("\n".join(f"{hub.repo_id}: {complaint}" for complaint in _complaints(theirs)))
     by_hash = {entry.sha256: path for path, entry in sorted(tree.items(), reverse=True) if entry.sha256}
-    there = {p for p, f in release.files.items() if p in tree and tree[p].holds(f, release.folder / p)}
-    missing = sorted(release.files.keys() - there)
-    copied = {path: by_hash[sha] for path in missing if (sha := release.files[path].sha256) in by_hash}
+    wanted = missing(tree, release, sorted(release.files))
+    copied = {path: by_hash[sha] for path in wanted if (sha := release.files[path].sha256) in by_hash}
     deleted = sorted((known | set(foreign)) & tree.keys() - release.files.keys())
     return Plan(
         head,
         str(values["version"]) if values else None,
         tree,
-        added=[path for path in missing if path not in copied],
+        added=[path for path in wanted if path not in copied],
         copied=copied,
         deleted=deleted,
         overwritten=theirs,
         kept=sorted(tree.keys() - release.files.keys() - {*deleted, OURS_TO_HUB}),
     )
+
+
+def missing(tree: Tree, release: Release, paths: Iterable[str]) -> list[str]:
+    """The paths that the tree does not have with the release's bytes."""
+    return [p for p in paths if p not in tree or not tree[p].holds(release.files[p], release.folder / p)]
 
 
 def differences(tree: Tree, release: Release) -> Iterator[str]:

@@ -19,7 +19,7 @@ from pipeline.progress import progress
 from pipeline.publish import hub as hubs
 from pipeline.publish.hub import MAIN, Hub, Moved, Operation, PullRequest, Refs, TooLarge, Tree
 from pipeline.publish.patience import say
-from pipeline.publish.plan import Overtaken, Plan, check_newest, differences, look, manifest_at, new, taken
+from pipeline.publish.plan import Overtaken, Plan, check_newest, differences, look, manifest_at, missing, new, taken
 from pipeline.publish.release import MANIFEST, Release
 
 STAGING = "staging"  # branches: staging/VERSION-DIGEST
@@ -133,7 +133,7 @@ def _check_main(hub: Hub, release: Release, refs: Refs) -> None:
     """Raises PublishError where main should have this release, and somebody has changed what is in it."""
     tree = hub.tree(refs.branches[MAIN])
     wrong = next(differences(tree, release), None)
-    if wrong and not _missing(tree, release, [MANIFEST]):
+    if wrong and not missing(tree, release, [MANIFEST]):
         raise PublishError(
             f"{hub.repo_id}: {release.version} was published, but main is not that any more: {wrong}; raise [release] "
             "version, release and publish, which puts it right"
@@ -160,7 +160,7 @@ def published(hub: Hub, release: Release, refs: Refs) -> str | None:
             if number:
                 check_newest(hub.repo_id, release, manifest_at(hub, MAIN))
             return str(commit.commit_id)
-    if _missing(hub.entries(MAIN, [MANIFEST]), release, [MANIFEST]):
+    if missing(hub.entries(MAIN, [MANIFEST]), release, [MANIFEST]):
         return None
     return hub.refs().branches[MAIN]  # somebody has merged the pull request
 
@@ -173,10 +173,10 @@ def stage(hub: Hub, release: Release, plan: Plan, settings: Publish, refs: Refs)
     branch = _staging(release)
     if branch not in refs.branches:
         hub.create_branch(branch, plan.head)
-    missing = _missing(hub.tree(branch), release, wanted)
-    sent = _bytes(release, wanted) - _bytes(release, missing)
+    left = missing(hub.tree(branch), release, wanted)
+    sent = _bytes(release, wanted) - _bytes(release, left)
     with progress("publish", "bytes", _bytes(release, wanted), lambda: sent):
-        for batch in _batches(release, missing, settings.files_per_commit, BATCH_BYTES):
+        for batch in _batches(release, left, settings.files_per_commit, BATCH_BYTES):
             operations = {path: _staged(release, plan, path) for path in batch}
             for part in _batches(release, batch, settings.files_per_commit, UPLOAD_BYTES):
                 hub.upload([o for p in part if isinstance(o := operations[p], CommitOperationAdd)], branch)
@@ -185,7 +185,7 @@ def stage(hub: Hub, release: Release, plan: Plan, settings: Publish, refs: Refs)
             landed = partial(_landed, hub, release, branch, batch)
             hub.commit(list(operations.values()), title, revision=branch, landed=landed)
     commit = hub.refs().branches[branch]
-    if wrong := _missing(hub.tree(commit), release, wanted):
+    if wrong := missing(hub.tree(commit), release, wanted):
         raise PublishError(
             f"{release.folder / wrong[0]}: what arrived is not what the manifest says: the file has changed since; "
             "`stackyard verify` tells more"
@@ -203,11 +203,6 @@ def _is_small(release: Release, path: str) -> bool:
 
 def _bytes(release: Release, paths: Iterable[str]) -> int:
     return sum(release.files[path].bytes for path in paths)
-
-
-def _missing(tree: Tree, release: Release, paths: Iterable[str]) -> list[str]:
-    """The paths that the tree does not have with the release's bytes."""
-    return [p for p in paths if p not in tree or not tree[p].holds(release.files[p], release.folder / p)]
 
 
 def _batches(release: Release, paths: Sequence[str], most: int, most_bytes: int) -> Iterator[list[str]]:
@@ -231,7 +226,7 @@ def _staged(release: Release, plan: Plan, path: str) -> Operation:
 
 def _landed(hub: Hub, release: Release, branch: str, batch: Sequence[str]) -> str | None:
     """The branch's commit where it has the batch."""
-    if _missing(hub.entries(branch, batch), release, batch):
+    if missing(hub.entries(branch, batch), release, batch):
         return None
     return hub.refs().branches.get(branch)
 
@@ -240,9 +235,10 @@ def promote(hub: Hub, release: Release, plan: Plan, staged: str | None, pull_req
     """The commit on main. Raises Moved where main is not at the plan's head any more."""
     operations: list[Operation] = [CommitOperationDelete(path) for path in plan.deleted]
     for path in plan.changed:
-        small = _is_small(release, path)
-        add = CommitOperationAdd(path, release.folder / path)
-        operations.append(add if small else CommitOperationCopy(path, path, src_revision=staged))
+        if _is_small(release, path):
+            operations.append(CommitOperationAdd(path, release.folder / path))
+        else:
+            operations.append(CommitOperationCopy(path, path, src_revision=staged))
     if pull_request:
         return Published(plan.head, propose(hub, release, plan, operations).url)
     title, message = f"Release {release.version}", f"manifest {release.digest}"
@@ -283,7 +279,7 @@ def _title(release: Release) -> str:
 
 def _is_done(tree: Tree, release: Release, operation: Operation) -> bool:
     path = operation.path_in_repo
-    return path not in tree if isinstance(operation, CommitOperationDelete) else not _missing(tree, release, [path])
+    return path not in tree if isinstance(operation, CommitOperationDelete) else not missing(tree, release, [path])
 
 
 def _all_done(hub: Hub, release: Release, revision: str, operations: Sequence[Operation]) -> str | None:
